@@ -1,0 +1,87 @@
+"""The JSON wire format: the messages of the contract to bytes and back.
+
+What it is: the only file that knows how a message looks on the wire (a second format will be its own file).
+What it is not: lenient. Unknown fields, wrong types, NaN, infinities, integers beyond 2**53 - 1 where a count is
+meant, more than ``MAX_BYTES`` or a version of another time are refused with the reason, and nothing is guessed.
+
+>>> from contract.messages import Death
+>>> encode(Death(boot="00ff00ff", seq=7, t=None, reason="connection lost"))
+b'{"v":1,"boot":"00ff00ff","seq":7,"t":null,"reason":"connection lost"}'
+>>> decode("death", b'{"v":1,"boot":"00ff00ff","seq":7,"t":1e999,"reason":"?"}')
+Traceback (most recent call last):
+contract.errors.ContractError: invalid: Number out of range - at `$.t`
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from contract.errors import ContractError
+from contract.messages import KINDS, VERSION, Message
+
+MAX_BYTES: Final = 262_144
+"""The largest payload; half of what the embedded broker takes."""
+
+_ENCODER: Final = msgspec.json.Encoder()
+_DECODERS: Final = {kind: msgspec.json.Decoder(type_, strict=True) for kind, type_ in KINDS.items()}
+
+
+class _Version(msgspec.Struct):
+    v: object = None
+
+
+_VERSION_DECODER: Final = msgspec.json.Decoder(_Version)
+
+
+def encode(message: Message) -> bytes:
+    """The payload of a message; raises ContractError for what ``decode`` would refuse.
+
+    The checks run on the sender's side too: a publisher learns of its mistake where it can be mended.
+    """
+    _check(message)
+    payload = _ENCODER.encode(message)
+    if len(payload) > MAX_BYTES:
+        raise ContractError("too-large", f"{len(payload)} bytes, at most {MAX_BYTES} are allowed")
+    return payload
+
+
+def decode(kind: str, payload: bytes) -> Message:
+    """The message of a payload that came on a topic of ``kind``.
+
+    Raises:
+        ContractError: with reason ``unknown-kind``, ``too-large``, ``not-json``, ``wrong-version``,
+            ``invalid`` (a field is missing, unknown, of the wrong type or out of its range) or ``inconsistent``.
+    """
+    decoder = _DECODERS.get(kind)
+    if decoder is None:
+        raise ContractError("unknown-kind", f"{kind[:80]!r} is not one of {', '.join(KINDS)}")
+    if len(payload) > MAX_BYTES:
+        raise ContractError("too-large", f"{len(payload)} bytes, at most {MAX_BYTES} are allowed")
+    try:
+        message: Message = decoder.decode(payload)
+    except msgspec.ValidationError as error:
+        raise _refusal(payload, str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ContractError("not-json", str(error)[:300]) from None
+    _check(message)
+    return message
+
+
+def _check(message: Message) -> None:
+    try:
+        message.check()
+    except ValueError as error:
+        raise ContractError("inconsistent", str(error)[:300]) from None
+
+
+def _refusal(payload: bytes, detail: str) -> ContractError:
+    """Tell a message of another version from a wrong one: its fields may differ for good reason."""
+    try:
+        version = _VERSION_DECODER.decode(payload).v
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        version = VERSION
+    if isinstance(version, int) and version != VERSION:
+        return ContractError("wrong-version", f"version {version}, this side speaks {VERSION}")
+    return ContractError("invalid", detail[:300])

@@ -1,0 +1,72 @@
+"""A process of ours: log lines, signals, and a heartbeat that a container's health check reads.
+
+What it is: the shell that the three services have in common.
+What it is not: the place of any work; a service hands in its own coroutine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+STALE_AFTER_S = 30.0
+
+
+def configure_logging(level: str = "INFO") -> None:
+    """Log to standard error, one line per record; text from devices arrives quoted by ``repr``."""
+    logging.basicConfig(
+        stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
+    )
+
+
+def run_until_signalled(main: Callable[[asyncio.Event], Awaitable[int]]) -> int:
+    """Run ``main(stop)`` and set ``stop`` at SIGINT or SIGTERM; returns what ``main`` returns."""
+
+    async def supervised() -> int:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(NotImplementedError):  # platforms without signal handlers in the loop
+                loop.add_signal_handler(number, stop.set)
+        return await main(stop)
+
+    return asyncio.run(supervised())
+
+
+class Heartbeat:
+    """A small JSON file that is rewritten while all is well."""
+
+    def __init__(self, path: str, clock: Callable[[], float]) -> None:
+        """``path`` empty: no file is written. ``clock`` gives seconds since 1970."""
+        self._path = Path(path) if path else None
+        self._clock = clock
+
+    def beat(self, status: Mapping[str, Any]) -> None:
+        """Write the time and the status, whole or not at all."""
+        if self._path is None:
+            return
+        body = msgspec.json.encode({"time": self._clock(), **status})
+        draft = self._path.with_suffix(".new")
+        draft.write_bytes(body)
+        draft.replace(self._path)
+
+
+def heartbeat_problem(path: str, now: float, stale_after_s: float = STALE_AFTER_S) -> str | None:
+    """What is wrong with the process that should be writing ``path``; None when it is healthy."""
+    try:
+        body = msgspec.json.decode(Path(path).read_bytes(), type=dict[str, Any])
+        age = now - float(body["time"])
+    except (OSError, msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
+        return f"no heartbeat in {path}: {error}"
+    if age > stale_after_s:
+        return f"the last heartbeat in {path} is {age:.0f} s old"
+    problem = body.get("problem")
+    return None if problem is None else str(problem)
