@@ -26,6 +26,7 @@ MAX_BYTES: Final = 262_144
 
 _ENCODER: Final = msgspec.json.Encoder()
 _DECODERS: Final = {kind: msgspec.json.Decoder(type_, strict=True) for kind, type_ in KINDS.items()}
+_KIND_OF: Final = {type_: kind for kind, type_ in KINDS.items()}
 
 
 class _Version(msgspec.Struct):
@@ -38,12 +39,15 @@ _VERSION_DECODER: Final = msgspec.json.Decoder(_Version)
 def encode(message: Message) -> bytes:
     """The payload of a message; raises ContractError for what ``decode`` would refuse.
 
-    The checks run on the sender's side too: a publisher learns of its mistake where it can be mended.
+    The payload is read back here, on the sender's side: a publisher learns of its mistake where it can be mended.
     """
-    _check(message)
+    _check(message)  # before encoding, which would turn NaN into null
     payload = _ENCODER.encode(message)
-    if len(payload) > MAX_BYTES:
-        raise ContractError("too-large", f"{len(payload)} bytes, at most {MAX_BYTES} are allowed")
+    kind = _KIND_OF[type(message)]
+    if decode(kind, payload) != message:
+        raise ContractError(
+            "invalid", f"this {kind} does not survive the wire: NaN, infinity or a value of another type"
+        )
     return payload
 
 

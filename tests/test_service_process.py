@@ -1,0 +1,45 @@
+"""Heartbeats tell a health check the truth."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+from service import Heartbeat, heartbeat_problem, run_until_signalled
+
+
+def test_a_fresh_heartbeat_is_healthy_and_an_old_one_is_not(tmp_path: Path) -> None:
+    path = str(tmp_path / "beat")
+    assert "no heartbeat" in (heartbeat_problem(path, now=0.0) or "")
+    Heartbeat(path, clock=lambda: 100.0).beat({"written": 5})
+    assert heartbeat_problem(path, now=129.0) is None
+    assert "31 s old" in (heartbeat_problem(path, now=131.0) or "")
+
+
+def test_a_problem_is_passed_on(tmp_path: Path) -> None:
+    path = str(tmp_path / "beat")
+    Heartbeat(path, clock=lambda: 1.0).beat({"problem": "the store does not answer"})
+    assert heartbeat_problem(path, now=2.0) == "the store does not answer"
+
+
+def test_a_torn_heartbeat_is_a_problem(tmp_path: Path) -> None:
+    path = tmp_path / "beat"
+    for text in ("", "{", "[]", '{"time": "x"}'):
+        path.write_text(text)
+        assert "no heartbeat" in (heartbeat_problem(str(path), now=0.0) or "")
+
+
+def test_no_path_no_file() -> None:
+    Heartbeat("", clock=lambda: 0.0).beat({})
+    assert "no heartbeat" in (heartbeat_problem("", now=0.0) or "")
+
+
+def test_a_signal_sets_the_stop_event() -> None:
+    async def main(stop: asyncio.Event) -> int:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(stop.wait(), 5)
+        return 7
+
+    assert run_until_signalled(main) == 7
