@@ -1,0 +1,173 @@
+"""What is written, and what must be written again.
+
+What it is: one pass of the analytics: find from when on figures may have changed, take them by ``compute``, write the
+windows that differ. It remembers the figures of the look-back and from how many points each window was taken.
+What it is not: a computation of its own: a restart, a late message and ``qilu verify`` all give the same figures.
+
+A pass begins at the previous word of each machine that has spoken since: before that nothing can have changed in order.
+What comes out of order is found by counting: the historian's points per window against those that the window's figures
+were taken from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from analytics.compute import Offload, Results, at_once, compute, merged, newest, window_bounds
+from analytics.points import Shown, kpi_frames, window_name
+from analytics.rollup import Machine, Path, roll_up
+from analytics.settings import Settings
+from analytics.tables import FIELDS
+from historian import Frame, Historian
+
+_SECOND_NS: Final = 10**9
+
+
+@dataclass(slots=True)
+class Status:
+    """What the analytics have done; read by the page and the health check.
+
+    Attributes:
+        last_run_ns: when the last pass ended, by the clock handed in.
+        until_ns: the newest event time that the figures know.
+        windows_written: windows of the shortest length written, each time counted.
+        late_recomputed: windows that had been written and were taken again because late data were found.
+        last_error: what the last pass failed of; None when it went well.
+    """
+
+    last_run_ns: int = 0
+    until_ns: int | None = None
+    windows_written: int = 0
+    late_recomputed: int = 0
+    last_error: str | None = None
+
+
+@dataclass(slots=True)
+class _Written:
+    """A window as it was written last."""
+
+    until_ns: int
+    machines: list[Machine]
+
+
+class Keeper:
+    """Keeps the stored figures equal to what the stored events say."""
+
+    def __init__(self, settings: Settings, store: Historian, status: Status, *, offload: Offload = at_once) -> None:
+        self._store = store
+        self._offload = offload
+        self._status = status
+        self._windows_ns = [seconds * _SECOND_NS for seconds in settings.windows_s]
+        self._base_ns = self._windows_ns[0]
+        self._lookback_ns = int(settings.lookback_h * 3600 * _SECOND_NS)
+        self._heard: dict[str, dict[Path, int]] = {name: {} for name in FIELDS}
+        self._until_ns: int | None = None
+        self._written: dict[int, _Written] = {}
+        self._points: dict[str, dict[int, int]] = {name: {} for name in FIELDS}
+
+    async def update(self, *, scan: bool) -> bool:
+        """One pass: take and write the figures that may have changed.
+
+        Args:
+            scan: also look for late data in all older windows of the look-back.
+
+        Returns:
+            Whether late data were found.
+        """
+        since_ns = None if self._until_ns is None else self._until_ns - self._lookback_ns
+        heard = await newest(self._store, since_ns=since_ns)
+        until_ns = max((t for times in heard.values() for t in times.values()), default=None)
+        if until_ns is None:
+            return False
+        oldest_ns = self._oldest(until_ns)
+        start_ns, strangers = self._changed_since(heard, until_ns)
+        start_ns = max(start_ns, oldest_ns)
+        late = await self._late(oldest_ns, start_ns) if scan or strangers else []
+        results = await self._compute(min([start_ns, *late]), until_ns)
+        if late and oldest_ns <= results.reach_ns < results.bounds[0]:
+            results = await self._compute(results.reach_ns, until_ns)
+        changed = self._differences(results)
+        frames = await self._offload(partial(self._frames, changed))
+        if frames:
+            await self._store.write(frames)
+        self._commit(heard, until_ns, results, changed)
+        self._status.late_recomputed += sum(start in self._written for start in late)
+        return bool(late)
+
+    def _oldest(self, until_ns: int) -> int:
+        """The start of the look-back, a bound of the longest window, so that no window is ever summed in part."""
+        longest_ns = max(self._windows_ns)
+        return max(0, until_ns - self._lookback_ns) // longest_ns * longest_ns
+
+    def _changed_since(self, heard: Mapping[str, Mapping[Path, int]], until_ns: int) -> tuple[int, bool]:
+        """From when on figures may have changed, and whether a machine speaks that was never heard before."""
+        start_ns = until_ns if self._until_ns is None else min(self._until_ns, until_ns)
+        strangers = False
+        for name, newest_of in heard.items():
+            for path, t in newest_of.items():
+                known = [times[path] for times in self._heard.values() if path in times]
+                strangers = strangers or not known
+                before = self._heard[name].get(path)
+                if known and t != before:
+                    # Silence that ends was perhaps none: back to the last word, and to the last reading.
+                    start_ns = min(start_ns, max(known) if name != "meter" else min(max(known), before or max(known)))
+        return start_ns, strangers
+
+    async def _late(self, oldest_ns: int, end_ns: int) -> list[int]:
+        """The windows before that of ``end_ns`` of which the historian holds other points than were read."""
+        end_ns -= end_ns % self._base_ns
+        if oldest_ns >= end_ns:
+            return []
+        late: set[int] = set()
+        for name, read in self._points.items():
+            stored = await self._store.count(name, self._base_ns, oldest_ns, end_ns)
+            starts = stored.keys() | {start for start in read if oldest_ns <= start < end_ns}
+            late.update(start for start in starts if stored.get(start, 0) != read.get(start, 0))
+        return sorted(late)
+
+    async def _compute(self, start_ns: int, until_ns: int) -> Results:
+        bounds = window_bounds(start_ns, until_ns + 1, self._base_ns)
+        return await compute(self._store, bounds, offload=self._offload)
+
+    def _differences(self, results: Results) -> dict[int, _Written]:
+        changed: dict[int, _Written] = {}
+        for start, end, machines in zip(results.bounds, results.bounds[1:], results.windows, strict=False):
+            now = _Written(min(end, results.until_ns), machines)
+            if self._written.get(start) != now:
+                changed[start] = now
+        return changed
+
+    def _frames(self, changed: Mapping[int, _Written]) -> list[Frame]:
+        """The points of the changed windows, and of every longer window that holds one of them."""
+        every = {**self._written, **changed}
+        frames: list[Frame] = []
+        for window_ns in self._windows_ns:
+            shown: list[Shown] = []
+            for start in sorted({start - start % window_ns for start in changed}):
+                parts = [every[t] for t in range(start, start + window_ns, self._base_ns) if t in every]
+                until_ns = max(part.until_ns for part in parts)
+                shown.append(Shown(start, until_ns, roll_up(merged([part.machines for part in parts]))))
+            frames += kpi_frames(shown, window_name(window_ns // _SECOND_NS))
+        return frames
+
+    def _commit(
+        self,
+        heard: Mapping[str, Mapping[Path, int]],
+        until_ns: int,
+        results: Results,
+        changed: Mapping[int, _Written],
+    ) -> None:
+        """Remember what is now written, and forget what is older than the look-back."""
+        oldest_ns = self._oldest(until_ns)
+        for name, times in heard.items():
+            self._heard[name].update(times)
+        self._until_ns = self._status.until_ns = until_ns
+        self._written.update(changed)
+        self._written = {start: window for start, window in self._written.items() if start >= oldest_ns}
+        for name, counts in results.points.items():
+            kept = {t: n for t, n in self._points[name].items() if oldest_ns <= t < results.bounds[0]}
+            self._points[name] = kept | dict(counts)
+        self._status.windows_written += len(changed)

@@ -1,0 +1,168 @@
+"""The ``qilu`` command.
+
+What it is: flags to values, errors to one line and an exit code. Each subcommand's work stands in a file of its own.
+What it is not: a place for logic.
+
+Exit codes: 0 all is well; 1 the command ran and found something wrong (``verify``); 2 the command was not started,
+because a flag, a file or the configuration is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import NoReturn
+
+from contract import ConfigError, LinkError
+
+_UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    try:
+        options = parser().parse_args(argv)
+        return int(options.run(options))
+    except (ConfigError, LinkError) as error:
+        print(f"qilu: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader of our output has gone, as in `qilu config | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line as a value, for ``main`` and for the documentation."""
+    top = _Parser(prog="qilu", description="A simulated industrial-internet platform that knows the truth.")
+    top.add_argument("--version", action="version", version=f"qilu {version('qilu')}")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
+    _demo(commands.add_parser("demo", help="run a whole factory here: broker, machines, ingest, store, figures, page"))
+    _verify(commands.add_parser("verify", help="compare what happened with what was stored and computed"))
+    _replay(commands.add_parser("replay", help="make a device out of a CSV of readings"))
+    _config(commands.add_parser("config", help="print the effective configuration, commented"))
+    return top
+
+
+def _demo(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--sector", default="home_appliances", help="which factory (default: %(default)s)")
+    sub.add_argument("--seed", type=int, default=1, help="the same seed gives the same factory (default: %(default)s)")
+    sub.add_argument("--speed", type=_speed, default=1.0, help="plant seconds per second: 1, 60, … or max")
+    sub.add_argument("--for", dest="duration_s", type=_duration, metavar="TIME", help="end after 60s, 5m, 2h, …")
+    sub.add_argument("--port", type=_port, default=8080, help="of the page on 127.0.0.1 (default: %(default)s)")
+    sub.add_argument("--no-browser", action="store_true", help="do not open the page")
+    sub.add_argument("--data-dir", type=Path, default=Path("data"), help="where runs are kept (default: %(default)s)")
+    sub.add_argument("--ledger", type=Path, metavar="FILE", help="the truth; default: ledger.jsonl of the run")
+    sub.add_argument("--json", action="store_true", help="print the result as one JSON object")
+
+    def run(options: argparse.Namespace) -> int:
+        from console.demo import DemoOptions, run_demo  # noqa: PLC0415  # each command loads only what it needs
+
+        return run_demo(
+            DemoOptions(
+                sector=options.sector,
+                seed=options.seed,
+                speed=options.speed,
+                duration_s=options.duration_s,
+                port=options.port,
+                browser=not options.no_browser,
+                data_dir=options.data_dir,
+                ledger=options.ledger,
+                as_json=options.json,
+            )
+        )
+
+    sub.set_defaults(run=run)
+
+
+def _verify(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--ledger", type=Path, metavar="FILE", help="default: the newest run of the demo")
+    sub.add_argument("--store", metavar="URL", help="duckdb:PATH or influx://…; default: the newest run of the demo")
+    sub.add_argument("--token-file", default="", metavar="FILE", help="of an InfluxDB store")
+    sub.add_argument("--data-dir", type=Path, default=Path("data"), help="where runs are kept (default: %(default)s)")
+    sub.add_argument("--json", action="store_true", help="print the result as one JSON object")
+
+    def run(options: argparse.Namespace) -> int:
+        from console.verify import run_verify  # noqa: PLC0415
+
+        return run_verify(
+            ledger=options.ledger,
+            store_url=options.store,
+            token_file=options.token_file,
+            data_dir=options.data_dir,
+            as_json=options.json,
+        )
+
+    sub.set_defaults(run=run)
+
+
+def _replay(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("file", type=Path, metavar="FILE.csv", help="timestamped readings")
+    sub.add_argument("--map", type=Path, required=True, metavar="MAP.toml", help="what its columns mean")
+    sub.add_argument("--broker", metavar="URL", help="publish there; without it the whole line runs embedded")
+    sub.add_argument("--store", metavar="URL", help="store there instead of a new file in the data folder")
+    sub.add_argument("--token-file", default="", metavar="FILE", help="of an InfluxDB store")
+    sub.add_argument("--speed", type=_speed, default=None, help="file seconds per second, or max (default)")
+    sub.add_argument("--data-dir", type=Path, default=Path("data"), help="where runs are kept (default: %(default)s)")
+    sub.add_argument("--json", action="store_true", help="print the result as one JSON object")
+
+    def run(options: argparse.Namespace) -> int:
+        from console.replay import run_replay  # noqa: PLC0415
+
+        return run_replay(options)
+
+    sub.set_defaults(run=run)
+
+
+def _config(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--config", metavar="FILE", default=None, help="TOML document; default: QILU_CONFIG")
+
+    def run(options: argparse.Namespace) -> int:
+        from console.config import effective  # noqa: PLC0415
+
+        print(effective(options.config, os.environ), end="")
+        return 0
+
+    sub.set_defaults(run=run)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Wrong flags give one line, as every other error does."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message}; see {self.prog} --help")
+
+
+def _speed(text: str) -> float | None:
+    """Plant seconds per second; None means as fast as possible."""
+    if text == "max":
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is no speed: use a number above 0, or max")
+    return value
+
+
+def _duration(text: str) -> float:
+    """Seconds.
+
+    >>> _duration("90s"), _duration("1.5m"), _duration("60")
+    (90.0, 90.0, 60.0)
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd]?)", text)
+    if match is None or float(match[1]) <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: use 60s, 5m, 2h or 1d")
+    return float(match[1]) * _UNITS_S[match[2] or "s"]
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: use 0 (any free one) to 65535")
+    return int(text)

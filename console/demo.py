@@ -1,0 +1,197 @@
+"""``qilu demo``: a whole factory in one process, through the same pipeline that Docker runs.
+
+What it is: the composition of broker, simulator, ingester, historian, analytics and page, and their orderly end.
+What it is not: a shortcut. Every figure on the page has gone over MQTT, through the ingester and into the historian.
+
+The end is in the order of the flow: the simulator publishes its last message and has it acknowledged, the ingester
+stores it, the analytics fold it, and only then is anything counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import sys
+import time
+import webbrowser
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from analytics import Status as AnalyticsStatus
+from analytics import analyse
+from analytics.settings import Settings as AnalyticsSettings
+from console import web
+from console.demo_report import DemoReport, report
+from console.embedded_broker import EmbeddedBroker
+from console.page_data import Pipeline
+from console.runs import Run, new_run
+from console.settings import Page
+from contract import QiluError
+from historian import Historian, open_store
+from ingest.run import ingest
+from ingest.settings import Settings as IngestSettings
+from ingest.status import Status as IngestStatus
+from service import Broker, configure_logging, run_until_signalled
+from simulator.catalogue import load_sector
+from simulator.run import Progress, simulate
+from simulator.settings import Settings as SimulatorSettings
+
+DRAIN_TIMEOUT_S: Final = 60.0
+_POLL_S: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """The flags of the command; ``speed`` None means as fast as possible, ``duration_s`` None until Ctrl-C."""
+
+    sector: str = "home_appliances"
+    seed: int = 1
+    speed: float | None = 1.0
+    duration_s: float | None = None
+    port: int = 8080
+    browser: bool = True
+    data_dir: Path = Path("data")
+    ledger: Path | None = None
+    as_json: bool = False
+    history_h: float = 24.0
+
+
+def run_demo(options: DemoOptions) -> int:
+    """The command; returns the exit code."""
+    configure_logging("WARNING")
+
+    async def main(stop: asyncio.Event) -> int:
+        result = await demo(options, stop)
+        print(msgspec.json.encode(result.as_json()).decode() if options.as_json else result.as_text())
+        return 0 if result.messages.lost == 0 else 1
+
+    return run_until_signalled(main)
+
+
+async def demo(options: DemoOptions, stop: asyncio.Event) -> DemoReport:
+    """Run until ``stop`` is set or the time is up; returns what was sent, stored and lost, the OEE and the cost.
+
+    Raises:
+        ConfigError: a taken port, a folder that cannot be written, an unknown sector.
+    """
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    run = new_run(options.data_dir, stamp)
+    simulator = _simulator_settings(options, run)
+    load_sector(simulator.sector)  # a wrong name is told before anything starts
+    with EmbeddedBroker() as embedded:
+        async with open_store(run.store_url) as store:
+            await _Demo(options, run, simulator, Broker(url=embedded.url), store).run(stop)
+            return await report(run, Path(simulator.ledger), store)
+
+
+def _simulator_settings(options: DemoOptions, run: Run) -> SimulatorSettings:
+    return SimulatorSettings(
+        sector=options.sector,
+        seed=options.seed,
+        speed="max" if options.speed is None else options.speed,
+        duration_s=options.duration_s or 0.0,
+        history_h=options.history_h,
+        ledger=str(options.ledger or run.ledger),
+    )
+
+
+class _Demo:
+    """The parts while they run."""
+
+    def __init__(
+        self, options: DemoOptions, run: Run, simulator: SimulatorSettings, broker: Broker, store: Historian
+    ) -> None:
+        self._options = options
+        self._run = run
+        self._simulator = simulator
+        self._broker = broker
+        self._store = store
+        self._progress = Progress()
+        self._ingested = IngestStatus()
+        self._analysed = AnalyticsStatus()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Everything up, the simulator to its end, everything down in the order of the flow."""
+        ends = {part: asyncio.Event() for part in ("ingest", "analytics", "page")}
+        async with _together() as start:
+            page = start(self._serve(ends["page"]))
+            await asyncio.sleep(0)
+            ingester = start(self._ingest(ends["ingest"]))
+            analyst = start(analyse(AnalyticsSettings(), self._store, stop=ends["analytics"], status=self._analysed))
+            await self._simulate(stop)
+            await self._drained()
+            ends["ingest"].set()
+            await ingester
+            ends["analytics"].set()
+            await analyst
+            ends["page"].set()
+            await page
+
+    async def _simulate(self, stop: asyncio.Event) -> None:
+        await simulate(
+            self._simulator,
+            self._broker,
+            stop=stop,
+            clock_ns=time.time_ns,
+            sleep=asyncio.sleep,
+            boot=secrets.token_hex(8),
+            progress=self._progress,
+        )
+
+    def _ingest(self, stop: asyncio.Event) -> Coroutine[Any, Any, None]:
+        settings = IngestSettings(dead_letters=str(self._run.dead_letters))
+        return ingest(settings, self._broker, self._store, stop=stop, clock_ns=time.time_ns, status=self._ingested)
+
+    def _serve(self, stop: asyncio.Event) -> Coroutine[Any, Any, None]:
+        return web.serve(
+            Page(port=self._options.port), self._store, self._pipeline, stop=stop, on_ready=self._page_is_up
+        )
+
+    def _page_is_up(self, url: str) -> None:
+        print(f"qilu: the factory is at {url}   (Ctrl-C ends it)", file=sys.stderr, flush=True)
+        if self._options.browser:
+            webbrowser.open(url)
+
+    def _pipeline(self) -> Pipeline:
+        progress, ingested = self._progress, self._ingested
+        return Pipeline(
+            plant_now_ns=progress.plant_now_ns,
+            speed=self._options.speed,
+            phase=progress.phase,
+            sent=progress.messages,
+            acked=progress.acked,
+            received=ingested.received,
+            written=ingested.written,
+            dead_lettered=ingested.dead_lettered,
+            lag_ms=ingested.last_write_lag_ms,
+            connected=ingested.connected,
+        )
+
+    async def _drained(self) -> None:
+        """Wait until the ingester has settled as many messages as the broker has acknowledged.
+
+        It may settle more, for the broker may deliver one twice. When it settles fewer, waiting is bounded, and the
+        report tells what is missing.
+        """
+        deadline = time.monotonic() + DRAIN_TIMEOUT_S
+        while time.monotonic() < deadline:
+            settled = self._ingested.written + self._ingested.dead_lettered
+            if settled >= self._progress.acked and not self._ingested.buffered:
+                return
+            await asyncio.sleep(_POLL_S)
+
+
+@contextlib.asynccontextmanager
+async def _together() -> AsyncIterator[Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]]]:
+    """Tasks that fall together: the first error of one ends the others and is raised as it is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            yield group.create_task
+    except* QiluError as errors:
+        raise errors.exceptions[0] from None

@@ -1,0 +1,104 @@
+"""States as the page tells them: which look a state has, and which of them are worth a line in the list of events.
+
+What it is: pure functions over the state rows of ISA-TR88.00.02 that the historian keeps.
+What it is not: the mapping of states to ISO 22400 time elements, which is the analytics'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from console.roster import Member
+from contract import Economics, Production
+
+HOUR_NS: Final = 3_600_000_000_000
+
+_BY_REASON: Final = {
+    "running": "run",
+    "starved": "starved",
+    "blocked": "blocked",
+    "no_order": "idle",
+    "setup": "setup",
+    "minor_stop": "held",
+    "breakdown": "aborted",
+    "planned_stop": "planned",
+    "planned_maintenance": "maintenance",
+}
+_BY_STATE: Final = {"Execute": "run", "Held": "held", "Aborted": "aborted", "Suspended": "starved", "Idle": "idle"}
+WORTH_TELLING: Final = frozenset({"held", "aborted", "setup", "maintenance"})
+
+
+def look(state: str, reason: str) -> str:
+    """The look of a state: the reason decides, for it says which loss the time is; the state where it is unknown.
+
+    >>> look("Held", "minor_stop"), look("Stopped", "setup"), look("Complete", "?")
+    ('held', 'setup', 'stopped')
+    """
+    return _BY_REASON.get(reason) or _BY_STATE.get(state, "stopped")
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """A state entered at ``t_ns``."""
+
+    t_ns: int
+    state: str
+    reason: str
+    order: str | None = None
+    cause: str | None = None
+
+    @property
+    def look(self) -> str:
+        """How the page shows it."""
+        return look(self.state, self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A time in which a machine did not work for a reason of its own; ``end_ns`` is None while it lasts."""
+
+    levels: tuple[str, ...]
+    entered: Entered
+    end_ns: int | None
+
+
+def merged(states: Iterable[Entered]) -> list[Entered]:
+    """The states in order of time, without those that only repeat the one before (a rebirth says it again)."""
+    out: list[Entered] = []
+    for entered in sorted(states, key=lambda e: e.t_ns):
+        if not out or (entered.state, entered.reason, entered.cause) != (out[-1].state, out[-1].reason, out[-1].cause):
+            out.append(entered)
+    return out
+
+
+def stops(history: Mapping[tuple[str, ...], Sequence[Entered]]) -> list[Stop]:
+    """Every stop worth telling, the newest first.
+
+    >>> work, jam = Entered(0, "Execute", "running"), Entered(5, "Held", "minor_stop", cause="jam")
+    >>> [(s.entered.cause, s.end_ns) for s in stops({("m",): [work, jam, Entered(9, "Execute", "running")]})]
+    [('jam', 9)]
+    """
+    found = []
+    for levels, states in history.items():
+        ends: list[int | None] = [*(e.t_ns for e in states[1:]), None]
+        found += [Stop(levels, e, end) for e, end in zip(states, ends, strict=True) if e.look in WORTH_TELLING]
+    return sorted(found, key=lambda s: (-s.entered.t_ns, s.levels))
+
+
+def lost_units(work: Production | None, duration_ns: int) -> int | None:
+    """How many units the machine would have made in that time at its ideal pace, rounded down."""
+    return None if work is None else duration_ns // work.ideal_cycle_ns
+
+
+def standing_cost(money: Economics | None, duration_ns: int) -> float | None:
+    """What the machine's people and depreciation cost in that time; the units lost are no part of it."""
+    if money is None:
+        return None
+    return (money.operators * money.wage_per_h + money.depreciation_per_h) * duration_ns / HOUR_NS
+
+
+def costs_of(member: Member, duration_ns: int) -> tuple[int | None, float | None]:
+    """Units lost and money spent while ``member`` stood still for that long."""
+    return lost_units(member.birth.production, duration_ns), standing_cost(member.birth.economics, duration_ns)

@@ -1,0 +1,54 @@
+"""The simulator's section of the configuration.
+
+What it is: every setting with its default and its meaning.
+What it is not: where they are read; ``service.load`` does that.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta, Struct
+
+SAMPLES_PER_S: Final = 60
+"""At most this many samples per machine and wall second: above this speed the telemetry period widens."""
+
+Name = Annotated[str, Meta(min_length=1)]
+Period = Annotated[int, Meta(ge=1, le=3600)]
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The simulated factory."""
+
+    sector: Annotated[Name, Meta(description="which line to run; a name from simulator/sectors")] = "home_appliances"
+    seed: Annotated[int, Meta(ge=0, le=2**53 - 1, description="decides everything that chance decides")] = 1
+    speed: Annotated[
+        Annotated[float, Meta(gt=0)] | Literal["max"], Meta(description='plant seconds per second, or "max"')
+    ] = 1.0
+    history_h: Annotated[float, Meta(ge=0, description="hours of plant time to back-fill before going live")] = 24.0
+    telemetry_s: Annotated[Period, Meta(description="plant seconds between samples when live; wider above 60x")] = 1
+    history_telemetry_s: Annotated[Period, Meta(description="plant seconds between samples of the back-fill")] = 60
+    enterprise: Annotated[Name, Meta(description="first level of every address")] = "qingdao-appliances"
+    site: Annotated[Name, Meta(description="second level of every address")] = "plant-1"
+    line: Annotated[Name, Meta(description="the line's level of every address")] = "line-1"
+    ledger: Annotated[str, Meta(description="file for the ledger of the truth; empty: none")] = ""
+    client_id: Annotated[Name, Meta(description="MQTT client identifier")] = "qilu-simulator"
+    heartbeat: Annotated[str, Meta(description="file for the health check; empty: none")] = ""
+    start: Annotated[
+        str, Meta(description="ISO 8601 time at which the history begins; empty: history_h before now")
+    ] = ""
+    duration_s: Annotated[
+        float, Meta(ge=0, description="end after so many live seconds (plant seconds at max); 0: run until stopped")
+    ] = 0.0
+
+    @property
+    def live_telemetry_s(self) -> int:
+        """The period of samples when live.
+
+        Up to 60x it is ``telemetry_s``; above, as wide as keeps 60 samples per machine and wall second; at ``max``
+        that of the back-fill.
+        """
+        if isinstance(self.speed, str):
+            return max(self.telemetry_s, self.history_telemetry_s)
+        return max(self.telemetry_s, ceil(self.speed / SAMPLES_PER_S))

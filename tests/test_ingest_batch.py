@@ -1,0 +1,201 @@
+"""Batches: when they are due, what they hold, and the law that the counters obey."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from ingest_plant import Said, plant
+
+from contract import ContractError
+from ingest import batch as batch_module
+from ingest.batch import Batch, Batcher, Limits
+
+
+@dataclass
+class Parcel:
+    topic: str
+    payload: bytes
+    received_ns: int = 0
+    acknowledged: bool = False
+
+    def acknowledge(self) -> None:
+        self.acknowledged = True
+
+
+def parcel(said: Said) -> Parcel:
+    return Parcel(said.topic, said.payload)
+
+
+def rows(said: Said) -> int:
+    return len(said.message.times)
+
+
+GARBAGE = Parcel("qilu/v1/acme/plant-1/production/line-1/press-1/telemetry", b"{")
+
+
+def test_a_batch_is_due_when_its_first_message_has_waited() -> None:
+    batcher = Batcher(Limits(wait_s=0.2))
+    assert batcher.due_in_s(0.0) is None
+    one, two = plant(1, 2)
+    assert batcher.add(parcel(one), 10.0)
+    assert not batcher.add(parcel(two), 10.15)
+    assert batcher.due_in_s(10.15) == pytest.approx(0.05)
+    assert batcher.due_in_s(11.0) == 0
+
+
+@pytest.mark.parametrize("limits", [Limits(rows=1), Limits(size=1)])
+def test_a_batch_is_due_when_it_is_full(limits: Limits) -> None:
+    batcher = Batcher(limits)
+    assert batcher.add(parcel(plant(1, 1)[0]), 0.0)
+    assert batcher.due_in_s(0.0) == 0
+
+
+def test_a_batch_is_due_when_the_broker_has_nothing_more_to_send() -> None:
+    batcher = Batcher(Limits(wait_s=1.0, quiet_s=0.01, quiet_messages=3))
+    first, second, third = (parcel(said) for said in plant(1, 3))
+    batcher.add(first, 0.0)
+    assert not batcher.add(second, 0.0)
+    assert batcher.due_in_s(0.5) == 0.5, "two messages may be the first of many"
+    assert batcher.add(third, 0.0), "who sleeps for the first message must hear of this"
+    assert batcher.due_in_s(0.0) == 0.01
+
+
+def test_a_batch_takes_as_much_as_it_holds_in_order_and_leaves_the_rest() -> None:
+    said = plant(2, 30)
+    batcher = Batcher(Limits(rows=20))
+    for one in said:
+        batcher.add(parcel(one), 0.0)
+    taken: list[str] = []
+    sizes = []
+    while batcher.due_in_s(99.0) is not None:
+        batch = batcher.take()
+        taken += [entry.delivery.payload.decode() for entry in batch.entries]
+        sizes.append(sum(entry.rows for entry in batch.entries))
+    assert taken == [one.payload.decode() for one in said]
+    assert sum(sizes) == sum(rows(one) for one in said)
+    assert max(sizes) < 20 + 4, "at most one message over"
+    assert len(sizes) > 2
+
+
+def test_frames_know_their_message_and_refused_ones_become_dead_letters() -> None:
+    said = plant(3, 4)
+    batcher = Batcher(Limits())
+    for one in (parcel(said[0]), GARBAGE, parcel(said[1]), parcel(said[2])):
+        batcher.add(one, 0.0)
+    batch = batcher.take()
+    assert batch.owners == (0, 2, 3)
+    dead = batch.dead({1: "field type conflict"})
+    assert list(dead) == [1, 2]
+    assert dead[1][0] == "not-json"
+    assert dead[2] == ("store-refused", "field type conflict")
+    batcher.settle(batch, dead)
+    assert batcher.counters == batch_module.Counters(received=4, written=2, dead_lettered=2)
+
+
+def test_a_message_that_comes_again_is_written_and_counted_as_duplicate() -> None:
+    (said,) = plant(1, 1)
+    batcher = Batcher(Limits())
+    for _ in range(3):
+        batcher.add(parcel(said), 0.0)
+    batch = batcher.take()
+    assert len(batch.frames) == 3, "writing twice is harmless, leaving out might not be"
+    batcher.settle(batch, batch.dead({}))
+    assert batcher.counters == batch_module.Counters(received=3, written=1, duplicate=2)
+
+
+def test_the_memory_of_names_is_bounded() -> None:
+    said = plant(1, 50)
+    batcher = Batcher(Limits(), seen_limit=10)
+    for one in [*said, said[0], said[-1]]:
+        batcher.add(parcel(one), 0.0)
+    batch = batcher.take()
+    assert [entry.duplicate for entry in batch.entries[-2:]] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("topic", "reason"),
+    [
+        ("qilu/v1/a/b/c/d/e/telemetry/x", "bad-topic"),
+        ("qilu/v1/a/b/c/d/e/gossip", "unknown-kind"),
+        ("other", "bad-topic"),
+        ("qilu/v1/a/b/c/d/\\xff/state", "invalid"),
+    ],
+)
+def test_a_wrong_topic_is_a_dead_letter(topic: str, reason: str) -> None:
+    batcher = Batcher(Limits())
+    batcher.add(Parcel(topic, b"{}"), 0.0)
+    assert batcher.take().dead({})[0][0] == reason
+
+
+def test_a_bug_of_ours_is_a_dead_letter_and_not_a_crash_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_arguments: object) -> None:
+        raise ZeroDivisionError("boom")
+
+    monkeypatch.setattr(batch_module, "frames", broken)
+    batcher = Batcher(Limits())
+    batcher.add(parcel(plant(1, 1)[0]), 0.0)
+    ((reason, detail),) = batcher.take().dead({}).values()
+    assert (reason, detail) == ("internal-error", "ZeroDivisionError('boom')")
+
+
+@given(payload=st.binary(max_size=200), kind=st.sampled_from(["telemetry", "birth", "order", "x"]))
+def test_any_bytes_are_one_entry_with_points_or_a_reason(payload: bytes, kind: str) -> None:
+    batcher = Batcher(Limits())
+    batcher.add(Parcel(f"qilu/v1/a/b/c/d/e/{kind}", payload), 0.0)
+    (entry,) = batcher.take().entries
+    assert bool(entry.frames) != isinstance(entry.refusal, ContractError)
+
+
+class Conservation(RuleBasedStateMachine):
+    """received = written + duplicate + dead_lettered + buffered, whatever comes and whatever the store says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batcher = Batcher(Limits(rows=7), seen_limit=5)
+        self.said = plant(4, 40)
+        self.under_way: list[Batch] = []
+        self.received = 0
+        self.settled = 0
+
+    @rule(index=st.integers(0, 39))
+    def receive(self, index: int) -> None:
+        self.batcher.add(parcel(self.said[index]), 0.0)
+        self.received += 1
+
+    @rule()
+    def receive_garbage(self) -> None:
+        self.batcher.add(GARBAGE, 0.0)
+        self.received += 1
+
+    @precondition(lambda self: self.batcher.due_in_s(0.0) is not None)
+    @rule()
+    def take(self) -> None:
+        batch = self.batcher.take()
+        assert batch.entries
+        self.under_way.append(batch)
+
+    @precondition(lambda self: self.under_way)
+    @rule(data=st.data())
+    def settle(self, data: st.DataObject) -> None:
+        batch = self.under_way.pop(0)
+        bad = data.draw(st.sets(st.integers(0, len(batch.frames) - 1))) if batch.frames else set()
+        dead = batch.dead(dict.fromkeys(bad, "no"))
+        before = self.batcher.counters
+        self.batcher.settle(batch, dead)
+        assert self.batcher.counters.dead_lettered - before.dead_lettered == len(dead)
+        self.settled += len(batch.entries)
+
+    @invariant()
+    def the_law_holds(self) -> None:
+        now = self.batcher.counters
+        assert now.received == self.received
+        assert now.buffered == self.batcher.buffered == self.received - self.settled
+        assert now.received == now.written + now.duplicate + now.dead_lettered + now.buffered
+
+
+Conservation.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestConservation = Conservation.TestCase
