@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from console.replay_device import Published, Read
@@ -91,12 +92,10 @@ class ReplayReport:
         """The report for people."""
         tally, published, stored = self.read.tally, self.published, self.stored
         span = f"{self._local(tally.first_ns)} to {self._local(tally.last_ns)}"
-        left_out = f"{tally.bad + tally.stale} rows left out" + (
-            f" ({tally.stale} for their time)" if tally.stale else ""
-        )
+        left_out = f"rows left out: {tally.bad:,} as bad, {tally.stale:,} for their time"
         lines = [
             f"read       {tally.rows:,} rows of {self.file}, {span}",
-            f"           {tally.backward:,} steps back in time, {left_out}, {tally.gaps:,} gaps",
+            f"           steps back in time: {tally.backward:,}; {left_out}; gaps: {tally.gaps:,}",
             *(f"           {problem}" for problem in tally.problems),
             f"published  {_counts(published)} to {published.topics} at {published.broker}",
         ]
@@ -150,8 +149,10 @@ class ReplayReport:
         energy, cost = self._energy(), self._cost()
         if energy is None:
             return []
-        read, kept = _kwh(energy["read_wh"]), _kwh(energy["stored_wh"])
-        lines = [f"energy     {read} kWh read, {kept} kWh stored: {'equal' if energy['equal'] else 'NOT equal'}"]
+        amounts = [energy["read_wh"], *(wh for bands in stored.energy.values() for _, wh in bands)]
+        kwh = partial(_kwh, digits=3 if any(wh % 10 for wh in amounts) else 2)
+        verdict = "equal" if energy["equal"] else "NOT equal"
+        lines = [f"energy     {kwh(energy['read_wh'])} kWh read, {kwh(energy['stored_wh'])} kWh stored: {verdict}"]
         head = ["", "kWh"]
         bands: list[str] = []
         if cost is not None:
@@ -161,11 +162,11 @@ class ReplayReport:
             head += [currency, f"{currency}/kWh", *(f"{band} kWh" for band in bands)]
         rows = [head]
         for label, name in [*self._labels.items(), ("total", ENERGY)]:
-            wh, row = stored.totals[name], [label, _kwh(stored.totals[name])]
+            wh, row = stored.totals[name], [label, kwh(stored.totals[name])]
             if cost is not None:
                 money = _money(stored, name) or 0.0
                 row += [f"{money:,.2f}", f"{money * _WH_PER_KWH / wh:.4f}" if wh else "–"]
-                row += [_kwh(_by_band(stored, name).get(band, 0)) for band in bands]
+                row += [kwh(_by_band(stored, name).get(band, 0)) for band in bands]
             rows.append(row)
         return [*lines, "", *_table(rows), ""]
 
@@ -189,15 +190,14 @@ def _by_band(stored: Stored, counter: str) -> dict[str, int]:
     return {bands[code].name: wh for code, wh in stored.energy.get(counter, ()) if code in bands}
 
 
-def _kwh(wh: int) -> str:
-    """Watt-hours as kWh, every digit of them, trailing zeros off beyond the second.
+def _kwh(wh: int, digits: int = 3) -> str:
+    """Watt-hours as kWh, every digit of them.
 
-    >>> _kwh(959636710), _kwh(3171), _kwh(0)
-    ('959,636.71', '3.171', '0.00')
+    >>> _kwh(959636710), _kwh(959636710, 2), _kwh(5)
+    ('959,636.710', '959,636.71', '0.005')
     """
     whole, rest = divmod(wh, _WH_PER_KWH)
-    digits = f"{rest:03d}"
-    return f"{whole:,}.{digits.removesuffix('0') if digits.endswith('0') else digits}"
+    return f"{whole:,}.{rest:03d}"[: digits - 3 or None]
 
 
 def _table(rows: list[list[str]]) -> list[str]:

@@ -91,10 +91,12 @@ class _Client(gmqtt.Client):  # type: ignore[misc]  # gmqtt has no types
         if self.alive:
             super()._send_command_with_mid(cmd, mid, dup, reason_code=reason_code)
 
-    def say_goodbye(self) -> None:
-        """Send DISCONNECT and leave the socket open; ``disconnect`` would close it at once."""
-        if self._connection is not None and not self._connection.is_closing():
-            self._connection.send_disconnect()
+    def say_goodbye(self) -> bool:
+        """Send DISCONNECT and leave the socket open (``disconnect`` would close it); False without a connection."""
+        if self._connection is None or self._connection.is_closing():
+            return False
+        self._connection.send_disconnect()
+        return True
 
 
 class Link:
@@ -121,12 +123,12 @@ class Link:
             await asyncio.sleep(0)
         # Closing a socket that still has messages to read resets it, and then the broker may never read our last
         # acknowledgements. So the broker closes, as it must after DISCONNECT (MQTT 5.0, 3.14.4).
-        self._client.say_goodbye()
-        with contextlib.suppress(TimeoutError, OSError):  # it is gone either way
-            async with asyncio.timeout(DISCONNECT_TIMEOUT_S):
-                await self.lost.wait()
+        if self._client.say_goodbye():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(DISCONNECT_TIMEOUT_S):
+                    await self.lost.wait()
         self._end()
-        with contextlib.suppress(TimeoutError, OSError):
+        with contextlib.suppress(TimeoutError, OSError):  # it is gone either way
             async with asyncio.timeout(DISCONNECT_TIMEOUT_S):
                 await self._client.disconnect()
 

@@ -130,7 +130,11 @@ def values(sensor: SensorModel, number: int, moment: Moment, noise_stream: int) 
         share = moment.warmth if sensor.lags else moment.running.astype(np.float64)
         value = sensor.rest + (work - sensor.rest) * share
         noise = noise * (0.2 + 0.8 * share)  # a machine at rest is quieter; its transducer is not silent
-    return np.round(value + noise, decimals(sensor))
+    value = value + noise
+    if min(low, sensor.failure.to) >= 0:
+        value = np.maximum(value, 0.0)  # a length, a leak or an r.m.s. value has no sign
+    rounded = np.round(value, decimals(sensor))
+    return np.asarray(rounded + 0.0, np.float64)  # no minus zero
 
 
 def decimals(sensor: SensorModel) -> int:

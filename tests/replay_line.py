@@ -1,4 +1,4 @@
-"""What the tests of `qilu replay` share: an ingester, the data folder, and the steel plant's true cost in plain loops."""
+"""What the tests of `qilu replay` share: an ingester, the data folder, and the true cost of the steel plant."""
 
 from __future__ import annotations
 

@@ -149,6 +149,9 @@ def test_the_guard_itself_without_a_network() -> None:
     class FakeClient:
         alive = True
 
+        def say_goodbye(self) -> bool:
+            return False
+
         async def disconnect(self) -> None:
             return None
 

@@ -47,11 +47,11 @@ def test_the_report_for_people(tmp_path: Path) -> None:
     text = asyncio.run(replay(options, boot=BOOT)).as_text()
     assert "4 rows of" in text
     assert "2018-03-24 23:00:00+01:00 to 2018-03-25 00:30:00+01:00" in text
-    assert "1 steps back in time, 0 rows left out, 0 gaps" in text
+    assert "steps back in time: 1; rows left out: 0 as bad, 0 for their time; gaps: 0" in text
     assert f"in {store}\n           lost: 0, dead letters: 0" in text
     assert "energy     4.255 kWh read, 4.255 kWh stored: equal" in text
     assert "cost       2.85 CNY, tariff shandong, hours of Europe/Berlin" in text
-    assert "schwach   1.25  0.84   0.6700" in text
+    assert "schwach  1.250  0.84   0.6700" in text
 
 
 def test_the_same_file_twice_is_the_same_year_once(tmp_path: Path) -> None:

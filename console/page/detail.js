@@ -1,7 +1,7 @@
 // The panel of one machine: what it is, where its last hour went, and its sensors beside their normal bands.
 
 import { el, setData, setText } from "./dom.js";
-import { duration, hms, measure, number } from "./format.js";
+import { duration, hms, measure, number, percent } from "./format.js";
 import { spark } from "./spark.js";
 import { words } from "./words.js";
 
@@ -44,12 +44,25 @@ function split(times) {
   return [bar, legend];
 }
 
+function sentence(tile, board) {
+  const state = words.states[tile.look] ?? tile.state;
+  const why = [words.reasons[tile.reason] ?? tile.reason, tile.cause, tile.order].filter(Boolean).join(", ");
+  const time = tile.since_ms === null || board.now_ms === null ? "" : duration(board.now_ms - tile.since_ms);
+  return `${words.detail.now(state, time)}${why && `: ${why}`}`;
+}
+
+function factors(f) {
+  const parts = [f.availability, f.effectiveness, f.quality].map((value) => `${percent(value, 0)} %`);
+  return el("p", { title: words.headline.oee_title }, `${words.tile.oee} `, el("b", {}, `${percent(f.oee, 0)} %`), ` = ${parts.join(" × ")}`);
+}
+
 export function detail(root, onClose) {
   const name = el("h2");
   const close = el("button", { class: "close", attributes: { type: "button" } }, words.detail.close);
+  const now = el("p", { class: "now" });
   const facts = el("p", { class: "context" });
   const body = el("div", { class: "body" });
-  const node = el("section", { class: "detail" }, el("header", {}, name, close), facts, body);
+  const node = el("section", { class: "detail" }, el("header", {}, name, close), now, facts, body);
   node.hidden = true;
   close.addEventListener("click", onClose);
   root.append(node);
@@ -63,7 +76,7 @@ export function detail(root, onClose) {
     setText(facts, facts_.filter(Boolean).join(" · "));
     const sensors = el("ul", { class: "sensors" }, ...found.readings.map((sensor) => reading(sensor, zone)));
     const none = found.readings.length ? [] : [el("p", { class: "empty" }, words.detail.none)];
-    body.replaceChildren(el("h3", {}, words.detail.split), ...split(found.split_ms), el("h3", {}, words.detail.sensors), ...none, sensors);
+    body.replaceChildren(el("h3", {}, words.detail.split), factors(found.figures), ...split(found.split_ms), el("h3", {}, words.detail.sensors), ...none, sensors);
   }
 
   async function ask(board) {
@@ -86,7 +99,10 @@ export function detail(root, onClose) {
 
   return {
     draw(board) {
-      if (path !== null) ask(board);
+      if (path === null) return;
+      const tile = board.steps.flatMap((step) => step.tiles).find((item) => item.path === path);
+      setText(now, tile ? sentence(tile, board) : "");
+      ask(board);
     },
     show(next, board) {
       if (next !== path) {
@@ -97,7 +113,7 @@ export function detail(root, onClose) {
         body.replaceChildren();
       }
       node.hidden = path === null;
-      if (path !== null && board !== null) ask(board);
+      if (board !== null) this.draw(board);
     },
   };
 }
