@@ -57,8 +57,8 @@ class Results:
         until_ns: the newest event time of the plant, at most the last bound: up to there the figures are known.
         windows: for each window its machines, in the order of their addresses.
         points: per measurement, the points that were read of each window, by its start.
-        reach_ns: earlier time back to which the events of this range may change the figures, because a machine was
-            silent before them; at most the first bound.
+        reach_ns: how far back the events from ``news_ns`` on may change the figures: to the previous word, or the
+            previous reading, of each machine that speaks in them.
     """
 
     bounds: tuple[int, ...]
@@ -82,6 +82,7 @@ async def compute(
     *,
     where: Where | None = None,
     until_ns: int | None = None,
+    news_ns: int | None = None,
     offload: Offload = at_once,
 ) -> Results:
     """Read the events of ``[bounds[0], bounds[-1])`` and what must be carried into it, and take the figures.
@@ -93,6 +94,7 @@ async def compute(
             bound be one nanosecond later.
         where: tags that narrow the machines, such as ``{"enterprise": "acme"}``.
         until_ns: up to when the plant is known; None: its newest event.
+        news_ns: from when on ``Results.reach_ns`` counts events as new; None: from the first bound.
         offload: does the long parts, which take no turn in the loop otherwise.
 
     Raises:
@@ -106,7 +108,7 @@ async def compute(
     if masked:
         await _read_back(store, stored, bounds[0], {**tags, "machine": tuple(sorted({path[-1] for path in masked}))})
         plant = await offload(stored.plant)
-    results = await offload(partial(evaluate, plant, bounds, until_ns=until_ns))
+    results = await offload(partial(evaluate, plant, bounds, until_ns=until_ns, news_ns=news_ns))
     return replace(results, points={name: _tally(stored.times(name), bounds) for name in FIELDS})
 
 
@@ -131,13 +133,16 @@ def window_bounds(start_ns: int, end_ns: int, window_ns: int) -> list[int]:
     return list(range(first, last + 1, window_ns))
 
 
-def evaluate(plant: Plant, bounds: Sequence[int], *, until_ns: int | None = None) -> Results:
+def evaluate(
+    plant: Plant, bounds: Sequence[int], *, until_ns: int | None = None, news_ns: int | None = None
+) -> Results:
     """The figures of a plant's events; pure. See ``compute`` for the arguments."""
     words = [t for events in plant.values() if (t := events.last_word_ns()) is not None]
     until = min(bounds[-1], max(words, default=bounds[0])) if until_ns is None else until_ns
     rows = [machine_windows(path, events, bounds, until) for path, events in sorted(plant.items())]
     windows = [list(machines) for machines in zip(*rows, strict=True)] if rows else [[] for _ in bounds[1:]]
-    return Results(tuple(bounds), until, windows, {}, _reach(plant, bounds))
+    reach = _reach(plant, bounds[0] if news_ns is None else news_ns)
+    return Results(tuple(bounds), until, windows, {}, reach)
 
 
 def machine_windows(path: Path, events: MachineEvents, bounds: Sequence[int], until_ns: int) -> list[Machine]:
@@ -199,15 +204,13 @@ def _eras(births: Sequence[BirthEvent]) -> list[_Era]:
     return eras or [(0, None, None)]
 
 
-def _reach(plant: Plant, bounds: Sequence[int]) -> int:
-    """How far back the words of this range may matter: to the previous word of a machine that speaks in it."""
-    reach = bounds[0]
+def _reach(plant: Plant, news_ns: int) -> int:
+    reach = news_ns
     for events in plant.values():
-        words = [row.t for rows in events.words for row in rows]
-        if any(t >= bounds[0] for t in words):
-            said = max((t for t in words if t < bounds[0]), default=bounds[0])
-            read = max((row.t for row in events.readings if row.t < bounds[0]), default=bounds[0])
-            reach = min(reach, said, read)
+        if (events.last_word_ns() or 0) >= news_ns:
+            said = (row.t for rows in events.words for row in rows)
+            read = (row.t for row in events.readings)
+            reach = min(reach, *(max((t for t in times if t < news_ns), default=news_ns) for times in (said, read)))
     return reach
 
 

@@ -56,7 +56,8 @@ class Fold:
         self._until_ns = until_ns
         self._states = _States(spans, said_in(spans, events.states))
         self._cycles = _Cycles(said_in(spans, events.cycles))
-        self._counter = Counter(said_in(spans, events.readings))
+        # A reading after ``until_ns`` is no word yet, but the counter's way to it is known.
+        self._counter = Counter(said_in(coverage(events), events.readings), until_ns)
 
     def windows(self, bounds: Sequence[int], tariff: Tariff | None = None) -> list[Elements]:
         """The elements between each two bounds; see ``fold_windows``."""
@@ -174,15 +175,18 @@ def _quantities(row: CycleEvent) -> tuple[int, int, int, int, int]:
 
 
 class Counter:
-    """A cumulative counter freed of its resets, and its value at any moment."""
+    """A cumulative counter freed of its resets, and its value at any moment up to ``until_ns``."""
 
-    def __init__(self, rows: Sequence[Reading]) -> None:
+    def __init__(self, rows: Sequence[Reading], until_ns: int | None = None) -> None:
+        self._until_ns = until_ns
         steps = (after.wh - before.wh if after.wh >= before.wh else after.wh for before, after in pairwise(rows))
         self._times = [row.t for row in rows]
         self._totals = list(accumulate(steps, initial=0)) if rows else []
 
     def at(self, moment: int) -> int:
         """What was counted from the first reading to ``moment``; held constant outside the readings."""
+        if self._until_ns is not None:
+            moment = min(moment, self._until_ns)
         after = bisect_right(self._times, moment)
         if after == 0:
             return 0

@@ -82,20 +82,26 @@ class Keeper:
         until_ns = max((t for times in heard.values() for t in times.values()), default=None)
         if until_ns is None:
             return False
+        if not scan and until_ns == self._until_ns and self._knows(heard):
+            return False
         oldest_ns = self._oldest(until_ns)
         start_ns, strangers = self._changed_since(heard, until_ns)
         start_ns = max(start_ns, oldest_ns)
         late = await self._late(oldest_ns, start_ns) if scan or strangers else []
-        results = await self._compute(min([start_ns, *late]), until_ns)
-        if late and oldest_ns <= results.reach_ns < results.bounds[0]:
-            results = await self._compute(results.reach_ns, until_ns)
+        results = await (
+            self._compute_late(late[0], oldest_ns, until_ns) if late else self._compute(start_ns, until_ns)
+        )
         changed = self._differences(results)
         frames = await self._offload(partial(self._frames, changed))
         if frames:
             await self._store.write(frames)
-        self._commit(heard, until_ns, results, changed)
         self._status.late_recomputed += sum(start in self._written for start in late)
+        self._commit(heard, until_ns, results, changed)
         return bool(late)
+
+    def _knows(self, heard: Mapping[str, Mapping[Path, int]]) -> bool:
+        """Whether there is no newer word of any machine."""
+        return all(times.items() <= self._heard[name].items() for name, times in heard.items())
 
     def _oldest(self, until_ns: int) -> int:
         """The start of the look-back, a bound of the longest window, so that no window is ever summed in part."""
@@ -128,9 +134,16 @@ class Keeper:
             late.update(start for start in starts if stored.get(start, 0) != read.get(start, 0))
         return sorted(late)
 
-    async def _compute(self, start_ns: int, until_ns: int) -> Results:
+    async def _compute(self, start_ns: int, until_ns: int, *, news_ns: int | None = None) -> Results:
         bounds = window_bounds(start_ns, until_ns + 1, self._base_ns)
-        return await compute(self._store, bounds, offload=self._offload)
+        return await compute(self._store, bounds, news_ns=news_ns, offload=self._offload)
+
+    async def _compute_late(self, late_ns: int, oldest_ns: int, until_ns: int) -> Results:
+        """From the first late window on, and from as far before as its events reach."""
+        start_ns = max(oldest_ns, late_ns - self._base_ns)
+        results = await self._compute(start_ns, until_ns, news_ns=late_ns)
+        reach_ns = max(oldest_ns, results.reach_ns)
+        return results if reach_ns >= start_ns else await self._compute(reach_ns, until_ns)
 
     def _differences(self, results: Results) -> dict[int, _Written]:
         changed: dict[int, _Written] = {}

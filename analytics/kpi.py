@@ -53,7 +53,7 @@ def ratio(numerator: int, denominator: int) -> Value:
 def as_vorne(elements: Elements) -> Elements:
     """The same time booked as Nakajima and Vorne do: a minor stop is slow running, not lost availability.
 
-    Availability and effectiveness change places by the minor stops; OEE stays.
+    Availability falls less by minor stops and effectiveness more; OEE stays.
     """
     minor = elements.minor_ns
     return replace(elements, apt_ns=elements.apt_ns + minor, adet_ns=elements.adet_ns - minor, minor_ns=0)
@@ -147,7 +147,7 @@ _TABLE: Final = (
         "energy / GQ",
         "kWh",
         "lower",
-        "specific energy consumption, ISO 50006",
+        "specific energy consumption",
         _kwh_per(lambda e: e.gq),
     ),
     Kpi(

@@ -99,7 +99,7 @@ class Event(Struct, frozen=True, kw_only=True):
 
 
 class Board(Struct, frozen=True, kw_only=True):
-    """The present, sent about once a second."""
+    """The present, sent about once a second. ``short_stops`` are over and too short for a line of their own."""
 
     now_ms: int | None
     speed: float | None
@@ -112,6 +112,7 @@ class Board(Struct, frozen=True, kw_only=True):
     headline: Headline
     steps: list[StepRow]
     events: list[Event]
+    short_stops: int
 
 
 class Track(Struct, frozen=True, kw_only=True):

@@ -19,7 +19,7 @@ from typing import Final
 
 import msgspec
 
-from contract import LEVELS, ConfigError, Economics, LinkError, Message, Meter, Telemetry
+from contract import LEVELS, ConfigError, ContractError, Economics, LinkError, Message, Meter, Telemetry, encode
 from service import Broker
 from simulator.catalogue import load_tariff
 from simulator.csv_map import CsvMap
@@ -27,7 +27,7 @@ from simulator.csv_map_toml import parse_map
 from simulator.csv_rows import Row, Tally, read_rows
 from simulator.outgoing import Outgoing
 from simulator.publisher import Publisher
-from simulator.replay import Counters, batch_of, messages, readings, will
+from simulator.replay import Counters, batch_of, birth, messages, readings, will
 
 CHUNK: Final = 20
 """Messages handed to the publisher at a time."""
@@ -93,6 +93,10 @@ class Device:
 
     def check(self) -> None:
         """Read the whole file; raises ConfigError for what is wrong in it, or for no rows at all."""
+        try:
+            encode(birth(self.map_, 0, boot=self.boot, economics=self._economics))
+        except ContractError as error:
+            raise ConfigError(f"the map's birth is refused: {error.detail}; make it two devices") from None
         counters = Counters(self.map_, str(self._file))
         with contextlib.closing(self._rows(self.read.tally)) as rows:
             for _ in readings(rows, self.map_, counters):

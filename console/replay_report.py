@@ -53,11 +53,17 @@ class ReplayReport:
         rows = (stored.meter_rows, stored.samples) == (published.meter_rows, published.samples)
         return rows and not self.lost and not stored.dead_lettered and stored.totals == published.totals
 
+    @property
+    def complete(self) -> bool:
+        """Whether the file was replayed to its end."""
+        return self.published.last_ns == self.read.tally.last_ns
+
     def as_json(self) -> dict[str, Any]:
         """The report as one object."""
         tally, published, stored = self.read.tally, self.published, self.stored
         return {
             "ok": self.ok,
+            "complete": self.complete,
             "file": self.file,
             "device": self.map_.address.path,
             "read": {
@@ -103,9 +109,8 @@ class ReplayReport:
             lines.append(f"stored     {_counts(stored)} in {stored.store}")
             lines.append(f"           lost: {self.lost}, dead letters: {stored.dead_lettered}")
             lines += self._energy_lines(stored)
-        lines.append(
-            f"{'done' if self.ok else 'NOT all of it is stored as it was published'} in {self.duration_s:.1f} s"
-        )
+        ending = "done" if self.complete else "stopped before the end of the file"
+        lines.append(f"{ending if self.ok else 'NOT stored as it was published'}, {self.duration_s:.1f} s")
         return "\n".join(lines)
 
     @property

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from console.roster import Member, Row, rows
-from console.stops import Entered, merged
+from console.stops import Entered
 from historian.base import Table
 
 WINDOW_NS: Final = 300_000_000_000
@@ -49,7 +49,8 @@ def windows(table: Table) -> Windows:
 def with_states(known: Mapping[Levels, Sequence[Entered]], table: Table, keep_ns: int) -> dict[Levels, list[Entered]]:
     """``known`` and the rows of ``state`` together, without what ended more than ``keep_ns`` before the newest.
 
-    Reading a row twice changes nothing: a point is named by its machine and its time.
+    Reading a row twice changes nothing: a point is named by its machine and its time. Rows that only repeat the state
+    before them are kept, for what comes late may fall between the two.
     """
     union = {levels: {entered.t_ns: entered for entered in states} for levels, states in known.items()}
     for place, t_ns, fields in rows(table):
@@ -59,7 +60,7 @@ def with_states(known: Mapping[Levels, Sequence[Entered]], table: Table, keep_ns
     newest = max((max(times) for times in union.values()), default=0)
     kept = {}
     for levels, by_time in union.items():
-        states = merged(by_time.values())
+        states = [by_time[t_ns] for t_ns in sorted(by_time)]
         ended = sum(1 for after in states[1:] if after.t_ns < newest - keep_ns)
         kept[levels] = states[ended:]
     return kept

@@ -6,6 +6,7 @@ What it is not: the reading itself (``console/watch.py``) or the serving (``cons
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from console.figures import Sums, add, figures, serial_oee
@@ -24,7 +25,7 @@ from console.page_data import (
 )
 from console.roster import Line, Member, Row, main_line
 from console.seen import WINDOW_NS, Levels, Seen, newest_hour
-from console.stops import HOUR_NS, costs_of, stops
+from console.stops import HOUR_NS, Stop, costs_of, merged, stops
 
 EVENTS: Final = 40
 
@@ -36,6 +37,8 @@ def board(seen: Seen, pipeline: Pipeline, problem: str | None = None) -> Board:
     speed = pipeline.get("speed", 1.0)
     frontier = max((seen.heard_ns(m) for m in line.members if m.alive), default=0) if line else 0
     patience = _patience_ns(speed)
+    machines = {m.levels: m for m in line.members} if line else {}
+    found = stops({levels: seen.states.get(levels, ()) for levels in machines})
     tariffs = [m.birth.economics for m in line.members if m.birth.economics] if line else []
     zones = [money.tariff.timezone for money in tariffs if money.tariff]
     behind = now_ns - frontier if now_ns and frontier and now_ns - frontier > patience else None
@@ -58,7 +61,8 @@ def board(seen: Seen, pipeline: Pipeline, problem: str | None = None) -> Board:
         ),
         headline=_headline(seen, line, now_ns, patience),
         steps=_steps(seen, line, frontier - patience) if line else [],
-        events=_events(seen, line, now_ns or frontier) if line else [],
+        events=_events(machines, (stop for stop in found if not stop.short), now_ns or frontier),
+        short_stops=sum(stop.short for stop in found),
     )
 
 
@@ -127,7 +131,7 @@ def _steps(seen: Seen, line: Line, silent_before_ns: int) -> list[StepRow]:
 
 
 def _tile(seen: Seen, member: Member, silent_before_ns: int) -> Tile:
-    states = seen.states.get(member.levels)
+    states = merged(seen.states.get(member.levels, ()))
     now = states[-1] if states else None
     heard = seen.heard_ns(member)
     silent = not member.alive or heard < silent_before_ns
@@ -147,11 +151,10 @@ def _tile(seen: Seen, member: Member, silent_before_ns: int) -> Tile:
     )
 
 
-def _events(seen: Seen, line: Line, now_ns: int) -> list[Event]:
-    members = {m.levels: m for m in line.members}
-    found = stops({levels: seen.states.get(levels, ()) for levels in members})
+def _events(members: Mapping[Levels, Member], told: Iterable[Stop], now_ns: int) -> list[Event]:
+    """Those that last first, then the others; the newest first in both."""
     events = []
-    for stop in [*(s for s in found if s.end_ns is None), *(s for s in found if s.end_ns is not None)][:EVENTS]:
+    for stop in sorted(told, key=lambda stop: stop.end_ns is not None)[:EVENTS]:
         member = members[stop.levels]
         end_ns = stop.end_ns or (now_ns if member.alive else None)
         units, cost = (None, None) if end_ns is None else costs_of(member, max(0, end_ns - stop.entered.t_ns))

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Final
 
 from console.roster import Member
 from contract import Economics, Production
 
 HOUR_NS: Final = 3_600_000_000_000
+SHORT_NS: Final = 30_000_000_000
 
 _BY_REASON: Final = {
     "running": "run",
@@ -63,11 +65,16 @@ class Stop:
     entered: Entered
     end_ns: int | None
 
+    @property
+    def short(self) -> bool:
+        """Whether it was over so soon that it is counted rather than told."""
+        return self.end_ns is not None and self.end_ns - self.entered.t_ns < SHORT_NS
+
 
 def merged(states: Iterable[Entered]) -> list[Entered]:
-    """The states in order of time, without those that only repeat the one before (a rebirth says it again)."""
+    """States in order of time, without those that only repeat the one before (a rebirth says it again)."""
     out: list[Entered] = []
-    for entered in sorted(states, key=lambda e: e.t_ns):
+    for entered in states:
         if not out or (entered.state, entered.reason, entered.cause) != (out[-1].state, out[-1].reason, out[-1].cause):
             out.append(entered)
     return out
@@ -81,9 +88,11 @@ def stops(history: Mapping[tuple[str, ...], Sequence[Entered]]) -> list[Stop]:
     [('jam', 9)]
     """
     found = []
-    for levels, states in history.items():
-        ends: list[int | None] = [*(e.t_ns for e in states[1:]), None]
-        found += [Stop(levels, e, end) for e, end in zip(states, ends, strict=True) if e.look in WORTH_TELLING]
+    for levels, entries in history.items():
+        states = merged(entries)
+        for entered, following in zip_longest(states, states[1:]):
+            if entered.look in WORTH_TELLING:
+                found.append(Stop(levels, entered, following.t_ns if following else None))
     return sorted(found, key=lambda s: (-s.entered.t_ns, s.levels))
 
 

@@ -46,6 +46,7 @@ class Watch:
         self._history_h = history_h
         self._clock = clock
         self._looks = 0
+        self._catching_up = True  # a history is being filled in: the plant or its hours still grow at every look
         self._details: dict[Levels, tuple[float, asyncio.Task[Detail]]] = {}
 
     async def look(self) -> bool:
@@ -54,12 +55,13 @@ class Watch:
         Raises:
             QiluError: the store did not answer; ``seen`` is as it was, and the next look tries again.
         """
-        slow = self._looks % SLOW_EVERY == 0
         seen = self.seen
+        slow = self._looks % SLOW_EVERY == 0 or self._catching_up
         if slow:
             births = await self._store.read(Query("birth", ("body",), last=True))
             deaths = await self._store.read(Query("death", ("_boot",)))
             hours = await self._windows("1h", _HOUR, seen.hours, (self._history_h + 1) * HOUR_NS)
+            self._catching_up = not hours or _newest(hours) != _newest(seen.hours)
             seen = replace(seen, members=members(births, deaths), hours=hours)
         seen = replace(
             seen,

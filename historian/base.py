@@ -101,6 +101,7 @@ class Frame:
 
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]*")
 _PLAIN: Final[dict[type[Any], Any]] = {float: float.__float__, int: int.__int__, str: str.__str__}
+_KINDS: Final[frozenset[type[Any]]] = frozenset({float, int, str, bool})
 _NONE: Final = type(None)
 
 
@@ -128,17 +129,21 @@ def _checked(column: Sequence[Value | None]) -> tuple[type[Value] | None, Sequen
     """The type of a column, and the column with members of subclasses (``StrEnum``, numpy's) made plain."""
     types = set(map(type, column))
     sparse = _NONE in types
-    types.discard(_NONE)
+    if sparse:
+        types.discard(_NONE)
     if not types:
         return None, column
-    kind = _kind(types)
+    kind = next(iter(types)) if len(types) == 1 and types <= _KINDS else _kind(types)
     if types != {kind}:
         column = [None if value is None else _PLAIN[kind](value) for value in column]
+    if kind is str or kind is bool:
+        return kind, column
     values: Sequence[Any] = [value for value in column if value is not None] if sparse else column
-    if kind is float and not isfinite(sum(values)) and not all(map(isfinite, values)):  # a sum of finites may overflow
+    if kind is int:
+        if min(values) < -(2**63) or max(values) >= 2**63:
+            raise ValueError("holds an integer of more than 64 bits")
+    elif not isfinite(sum(values)) and not all(map(isfinite, values)):  # a sum of finite floats may overflow
         raise ValueError("holds NaN or an infinity; leave the value out")
-    if kind is int and not (min(values) >= -(2**63) and max(values) < 2**63):
-        raise ValueError("holds an integer of more than 64 bits")
     return kind, column
 
 

@@ -15,38 +15,18 @@ back end).
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Final
 
-from contract import PartialWrite
+from numpy.random import default_rng
+
 from historian.base import MAX_TIME_NS, MIN_TIME_NS, Frame, Historian, Query, Table, Value
+from historian.check_tools import T0, TEXTS, equal, random_frame, random_query, rejected_by, same
 from historian.model import ModelHistorian
 
 Fresh = Callable[[], Historian]
 Law = Callable[[Fresh], Awaitable[None]]
 
-TEXTS: Final = (
-    "plain",
-    "<script>alert('x')</script>",
-    'say "no"',
-    "it's",
-    "C:\\temp\\",
-    "\\",
-    "\\\\n",
-    "two\nlines\r\n",
-    "a,b=c d",
-    "tab\there",
-    "#comment",
-    "100 %s %d",
-    "青岛 – Ωμέγα 🏭",
-    "nul\0 and \x7f",
-    "⧵␤␛n␍␀",
-    " outer ",
-    "'; DROP TABLE state; --",
-)
-"""Texts that have gone wrong somewhere."""
-_T0: Final = 1_700_000_000_000_000_000
 _S: Final = 1_000_000_000
 
 
@@ -58,91 +38,88 @@ async def every_type_comes_back(fresh: Fresh) -> None:
         "text": ["", "x", "1.0", "true", "NULL", "None", "é"],
         "flag": [True, False, True, True, False, False, True],
     }
-    times = [_T0 + n for n in range(7)]
+    times = [T0 + n for n in range(7)]
     async with fresh() as store:
         await store.write([Frame("m", {"machine": "a"}, times, fields)])
         table = await store.read(Query("m"))
-    _same(table, Table(times, {"machine": ["a"] * 7}, dict(sorted(fields.items()))))
+    same(table, Table(times, {"machine": ["a"] * 7}, dict(sorted(fields.items()))))
     for name, column in fields.items():
-        _equal([type(v) for v in table.fields[name]], [type(v) for v in column], f"types of {name}")
+        equal([type(v) for v in table.fields[name]], [type(v) for v in column], f"types of {name}")
 
 
 async def any_text_comes_back(fresh: Fresh) -> None:
     """Tag values and string fields hold any text, and ``where`` finds it."""
-    frames = [Frame("m", {"machine": text}, [_T0], {"text": [text]}) for text in TEXTS]
+    frames = [Frame("m", {"machine": text}, [T0], {"text": [text]}) for text in TEXTS]
     async with fresh() as store:
         await store.write(frames)
-        table = await store.read(Query("m"))
-        _equal(table.tags["machine"], sorted(TEXTS), "tag values, in order")
-        _equal(table.fields["text"], sorted(TEXTS), "string fields")
+        equal((await store.read(Query("m"))).tags, {"machine": sorted(TEXTS)}, "tag values, in order")
+        equal((await store.read(Query("m"))).fields, {"text": sorted(TEXTS)}, "string fields")
         for text in TEXTS:
             found = await store.read(Query("m", where={"machine": text}))
-            _equal(found.fields["text"], [text], f"points where machine is {text!r}")
+            equal(found.fields["text"], [text], f"points where machine is {text!r}")
         both = await store.read(Query("m", where={"machine": (TEXTS[1], TEXTS[6])}))
-        _equal(len(both), 2, "points of two machines with odd names")
+        equal(len(both), 2, "points of two machines with odd names")
 
 
 async def writing_twice_is_writing_once(fresh: Fresh) -> None:
     """A batch may be written again, whole or in part, in one batch or in two."""
-    frame = Frame("m", {"machine": "a"}, [_T0, _T0 + 1], {"good": [1, 2], "text": ["x", None]})
+    frame = Frame("m", {"machine": "a"}, [T0, T0 + 1], {"good": [1, 2], "text": ["x", None]})
     async with fresh() as store:
         await store.write([frame])
         once = await store.read(Query("m"))
         await store.write([frame, frame])
-        _same(await store.read(Query("m")), once)
-        _equal(await store.count("m", _S, _T0, _T0 + _S), {_T0: 2}, "count")
+        same(await store.read(Query("m")), once)
+        equal(await store.count("m", _S, T0, T0 + _S), {T0: 2}, "count")
 
 
 async def fields_merge(fresh: Fresh) -> None:
     """Writing a point sets the fields given and leaves the others; the later value wins, inside a batch too."""
     tags = {"machine": "a"}
     async with fresh() as store:
-        await store.write([Frame("m", tags, [_T0], {"a": [1], "b": [1]})])
-        await store.write([Frame("m", tags, [_T0], {"b": [2], "c": ["new"]})])
+        await store.write([Frame("m", tags, [T0], {"a": [1], "b": [1]})])
+        await store.write([Frame("m", tags, [T0], {"b": [2], "c": ["new"]})])
         row = {"a": [1], "b": [2], "c": ["new"]}
-        _equal((await store.read(Query("m"))).fields, row, "fields after two writes")
-        twice = Frame("m", tags, [_T0 + 1, _T0 + 1], {"a": [1, None], "b": [1, 3]})
-        await store.write([twice, Frame("m", tags, [_T0 + 1], {"a": [None], "c": ["last"]})])
-        table = await store.read(Query("m", start_ns=_T0 + 1))
-        _equal(table.fields, {"a": [1], "b": [3], "c": ["last"]}, "fields written thrice in one batch")
+        equal((await store.read(Query("m"))).fields, row, "fields after two writes")
+        twice = Frame("m", tags, [T0 + 1, T0 + 1], {"a": [1, None], "b": [1, 3]})
+        await store.write([twice, Frame("m", tags, [T0 + 1], {"a": [None], "c": ["last"]})])
+        table = await store.read(Query("m", start_ns=T0 + 1))
+        equal(table.fields, {"a": [1], "b": [3], "c": ["last"]}, "fields written thrice in one batch")
 
 
 async def order_does_not_matter(fresh: Fresh) -> None:
     """Distinct points give the same table in any order, old after new, however they are cut into batches."""
-    frames = [
-        Frame("m", {"machine": f"m-{n % 3}"}, [_T0 + n * _S, _T0 + n * _S + 1], {"n": [n, -n]}) for n in range(30)
-    ]
-    shuffled = random.Random(1).sample(frames, len(frames))  # noqa: S311  # no secret
+    frames = [Frame("m", {"machine": f"m-{n % 3}"}, [T0 + n * _S, T0 + n * _S + 1], {"n": [n, -n]}) for n in range(30)]
+    shuffled = [frames[place] for place in default_rng(1).permutation(len(frames))]
     async with fresh() as one, fresh() as other:
         await one.write(frames)
         for start in range(0, len(shuffled), 7):
             await other.write(shuffled[start : start + 7])
-        _same(await other.read(Query("m")), await one.read(Query("m")))
+        same(await other.read(Query("m")), await one.read(Query("m")))
 
 
 async def time_is_half_open_and_exact(fresh: Fresh) -> None:
     """``start_ns <= time < end_ns`` to the nanosecond, over all times that are stored."""
-    times = [MIN_TIME_NS, -1, 0, 1, _T0 - 1, _T0, _T0 + 1, MAX_TIME_NS]
+    times = [MIN_TIME_NS, -1, 0, 1, T0 - 1, T0, T0 + 1, MAX_TIME_NS]
     async with fresh() as store:
         await store.write([Frame("m", {}, times, {"n": list(range(8))})])
-        _equal((await store.read(Query("m"))).time_ns, times, "all times")
+        equal((await store.read(Query("m"))).time_ns, times, "all times")
         for start, end, wanted in (
-            (_T0, _T0 + 1, [_T0]),
-            (_T0, _T0, []),
+            (T0, T0 + 1, [T0]),
+            (T0, T0, []),
             (-1, 1, [-1, 0]),
             (None, 0, times[:2]),
-            (_T0 + 1, None, times[6:]),
+            (T0 + 1, None, times[6:]),
             (-(2**70), 2**70, times),
             (MAX_TIME_NS, MAX_TIME_NS + 1, times[7:]),
         ):
             table = await store.read(Query("m", start_ns=start, end_ns=end))
-            _equal(table.time_ns, wanted, f"times in [{start}, {end})")
+            equal(table.time_ns, wanted, f"times in [{start}, {end})")
 
 
 async def where_chooses_series(fresh: Fresh) -> None:
     """One or several values per tag, all tags at once; an absent tag is an empty string; a field is no tag."""
     frames = [
-        Frame("m", {"line": line, "machine": machine}, [_T0], {"n": [n], "kind": ["a"]})
+        Frame("m", {"line": line, "machine": machine}, [T0], {"n": [n], "kind": ["a"]})
         for n, (line, machine) in enumerate([("x", "a"), ("x", "b"), ("y", "a"), ("", "c")])
     ]
     async with fresh() as store:
@@ -162,20 +139,20 @@ async def where_chooses_series(fresh: Fresh) -> None:
         )
         for where, wanted in cases:
             table = await store.read(Query("m", where=where))
-            _equal(table.fields["n"], wanted, f"points where {where}")
+            equal(table.fields["n"], wanted, f"points where {where}")
 
 
 async def last_is_the_newest_of_each_series(fresh: Fresh) -> None:
     """``last`` gives one row per series: the newest in the range that has one of the fields."""
-    a = Frame("m", {"machine": "a"}, [_T0, _T0 + 1, _T0 + 2], {"x": [1, 2, None], "y": [None, None, "end"]})
-    b = Frame("m", {"machine": "b"}, [_T0 + 5], {"x": [9]})
+    a = Frame("m", {"machine": "a"}, [T0, T0 + 1, T0 + 2], {"x": [1, 2, None], "y": [None, None, "end"]})
+    b = Frame("m", {"machine": "b"}, [T0 + 5], {"x": [9]})
     async with fresh() as store:
         await store.write([a, b])
         table = await store.read(Query("m", last=True))
-        _equal(table.time_ns, [_T0 + 2, _T0 + 5], "newest points")
-        _equal(table.fields, {"x": [None, 9], "y": ["end", None]}, "their fields")
-        _equal((await store.read(Query("m", ("x",), last=True))).time_ns, [_T0 + 1, _T0 + 5], "newest with x")
-        _equal((await store.read(Query("m", end_ns=_T0 + 1, last=True))).time_ns, [_T0], "newest before")
+        equal(table.time_ns, [T0 + 2, T0 + 5], "newest points")
+        equal(table.fields, {"x": [None, 9], "y": ["end", None]}, "their fields")
+        equal((await store.read(Query("m", ("x",), last=True))).time_ns, [T0 + 1, T0 + 5], "newest with x")
+        equal((await store.read(Query("m", end_ns=T0 + 1, last=True))).time_ns, [T0], "newest before")
 
 
 async def fields_are_those_asked_for(fresh: Fresh) -> None:
@@ -183,61 +160,61 @@ async def fields_are_those_asked_for(fresh: Fresh) -> None:
     async with fresh() as store:
         frame = Frame("m", {"machine": "a"}, [1, 2, 3, 4], {"x": [1, None, 3, None], "y": [None, "b", "c", None]})
         await store.write([frame])
-        _equal((await store.read(Query("m"))).time_ns, [1, 2, 3], "a row of None is no point")
+        equal((await store.read(Query("m"))).time_ns, [1, 2, 3], "a row of None is no point")
         table = await store.read(Query("m", ("y", "x")))
-        _equal(list(table.fields.items()), [("y", [None, "b", "c"]), ("x", [1, None, 3])], "two fields")
-        _equal((await store.read(Query("m", ("x",)))).time_ns, [1, 3], "rows that have x")
+        equal(list(table.fields.items()), [("y", [None, "b", "c"]), ("x", [1, None, 3])], "two fields")
+        equal((await store.read(Query("m", ("x",)))).time_ns, [1, 3], "rows that have x")
         table = await store.read(Query("m", ("nosuch", "x")))
-        _equal(table.fields, {"nosuch": [None, None], "x": [1, 3]}, "an unknown field")
-        _equal(len(await store.read(Query("m", ("nosuch",)))), 0, "only an unknown field")
-        _equal(list((await store.read(Query("m", end_ns=2))).fields), ["x"], "fields that the rows have")
+        equal(table.fields, {"nosuch": [None, None], "x": [1, 3]}, "an unknown field")
+        equal(len(await store.read(Query("m", ("nosuch",)))), 0, "only an unknown field")
+        equal(list((await store.read(Query("m", end_ns=2))).fields), ["x"], "fields that the rows have")
 
 
 async def what_is_missing_is_empty(fresh: Fresh) -> None:
     """No measurement, no point, no frame: no error."""
     async with fresh() as store:
-        _same(await store.read(Query("nosuch")), Table([], {}, {}))
-        _same(await store.read(Query("nosuch", ("x",), {"machine": "a"}, 0, 9, last=True)), Table([], {}, {"x": []}))
-        _equal(await store.count("nosuch", 60, 0, 600), {}, "count of nothing")
+        same(await store.read(Query("nosuch")), Table([], {}, {}))
+        same(await store.read(Query("nosuch", ("x",), {"machine": "a"}, 0, 9, last=True)), Table([], {}, {"x": []}))
+        equal(await store.count("nosuch", 60, 0, 600), {}, "count of nothing")
         await store.write([])
         await store.write([Frame("m", {}, [], {"x": []}), Frame("m", {}, [1], {"x": [None]}), Frame("m", {}, [1], {})])
-        _same(await store.read(Query("m")), Table([], {}, {}))
+        same(await store.read(Query("m")), Table([], {}, {}))
         await store.write([Frame("m", {"machine": ""}, [1], {"x": [1]})])
-        _same(await store.read(Query("m")), Table([1], {}, {"x": [1]}))
+        same(await store.read(Query("m")), Table([1], {}, {"x": [1]}))
 
 
 async def count_counts_points(fresh: Fresh) -> None:
     """Windows are multiples of their length since 1970; the range is half-open; empty windows are left out."""
     async with fresh() as store:
         for machine in "ab":
-            times = [_T0 + n * _S for n in (0, 1, 59, 60, 200)]
+            times = [T0 + n * _S for n in (0, 1, 59, 60, 200)]
             await store.write([Frame("m", {"machine": machine}, times, {"n": [1] * 5, "x": [1, None, 1, None, 1]})])
         minute = 60 * _S
-        first = _T0 // minute * minute
-        counts = await store.count("m", minute, _T0, _T0 + 200 * _S)
+        first = T0 // minute * minute
+        counts = await store.count("m", minute, T0, T0 + 200 * _S)
         wanted = {first: 0, first + minute: 0, first + 2 * minute: 0}
         for n in (0, 1, 59, 60):
-            wanted[(_T0 + n * _S) // minute * minute] += 2
-        _equal(counts, {window: number for window, number in wanted.items() if number}, "points per minute")
-        _equal(sum((await store.count("m", minute, _T0, _T0 + 201 * _S)).values()), 10, "all points")
+            wanted[(T0 + n * _S) // minute * minute] += 2
+        equal(counts, {window: number for window, number in wanted.items() if number}, "points per minute")
+        equal(sum((await store.count("m", minute, T0, T0 + 201 * _S)).values()), 10, "all points")
 
 
 async def other_types_are_refused(fresh: Fresh) -> None:
     """A field keeps its type; frames with another are named, and all others are stored."""
     tags = {"machine": "a"}
     bad_time = Frame("m", tags, [2**63 - 1], {"n": [1]})
-    bad_text = Frame("m", tags, [_T0], {"text": ["\ud800"]})
+    bad_text = Frame("m", tags, [T0], {"text": ["\ud800"]})
     async with fresh() as store:
-        await store.write([Frame("m", tags, [_T0], {"n": [1], "x": [1.0], "text": ["a"]})])
-        good = [Frame("m", {"machine": f"g{n}"}, [_T0 + n], {"n": [n], "x": [n / 2]}) for n in range(20)]
-        bad = [Frame("m", tags, [_T0 + 1], {"n": ["one"]}), Frame("m", tags, [_T0 + 2], {"x": [1]}), bad_time, bad_text]
+        await store.write([Frame("m", tags, [T0], {"n": [1], "x": [1.0], "text": ["a"]})])
+        good = [Frame("m", {"machine": f"g{n}"}, [T0 + n], {"n": [n], "x": [n / 2]}) for n in range(20)]
+        bad = [Frame("m", tags, [T0 + 1], {"n": ["one"]}), Frame("m", tags, [T0 + 2], {"x": [1]}), bad_time, bad_text]
         batch = [*good[:3], bad[0], *good[3:9], bad[1], *good[9:], bad[2], bad[3]]
-        rejected = await _rejected(store, batch)
-        _equal([index for index, _ in rejected], [3, 10, 22, 23], "frames refused")
-        _equal(all(reason for _, reason in rejected), True, "each with a reason")
+        rejected = await rejected_by(store, batch)
+        equal([index for index, _ in rejected], [3, 10, 22, 23], "frames refused")
+        equal(all(reason for _, reason in rejected), True, "each with a reason")
         table = await store.read(Query("m", where={"machine": tuple(f"g{n}" for n in range(20))}))
-        _equal(sorted(n for n in table.fields["n"] if isinstance(n, int)), list(range(20)), "all others are stored")
-        _equal([index for index, _ in await _rejected(store, bad[:1])], [0], "a batch of one bad frame")
+        equal(sorted(n for n in table.fields["n"] if isinstance(n, int)), list(range(20)), "all others are stored")
+        equal([index for index, _ in await rejected_by(store, bad[:1])], [0], "a batch of one bad frame")
         await store.write(good)
 
 
@@ -247,7 +224,7 @@ async def a_large_batch_is_stored(fresh: Fresh) -> None:
         Frame(
             "m",
             {"machine": f"m-{n}"},
-            [_T0 + row * _S for row in range(1000)],
+            [T0 + row * _S for row in range(1000)],
             {"n": list(range(1000)), "x": [0.5] * 1000},
         )
         for n in range(50)
@@ -255,9 +232,9 @@ async def a_large_batch_is_stored(fresh: Fresh) -> None:
     async with fresh() as store:
         await store.write(frames)
         table = await store.read(Query("m"))
-        _equal(len(table), 50_000, "points")
-        _equal(table.fields["n"], list(range(1000)) * 50, "values, in order")
-        _equal(sum((await store.count("m", 3600 * _S, _T0, _T0 + 1000 * _S)).values()), 50_000, "count")
+        equal(len(table), 50_000, "points")
+        equal(table.fields["n"], list(range(1000)) * 50, "values, in order")
+        equal(sum((await store.count("m", 3600 * _S, T0, T0 + 1000 * _S)).values()), 50_000, "count")
 
 
 async def writers_and_readers_meet(fresh: Fresh) -> None:
@@ -266,7 +243,7 @@ async def writers_and_readers_meet(fresh: Fresh) -> None:
 
         async def write(writer: int) -> None:
             for n in range(10):
-                times = [_T0 + n * 10 + k for k in range(5)]
+                times = [T0 + n * 10 + k for k in range(5)]
                 fields: dict[str, list[int]] = {"n": [n] * 5, f"only_{writer}": [n] * 5}
                 await store.write([Frame("m", {"machine": f"w{writer}"}, times, fields)])
 
@@ -274,33 +251,23 @@ async def writers_and_readers_meet(fresh: Fresh) -> None:
             for _ in range(10):
                 table = await store.read(Query("m"))
                 frames = list(zip(table.tags["machine"], table.fields["n"], strict=True))
-                _equal({frames.count(frame) for frame in frames} <= {5}, True, "whole frames")
+                equal({frames.count(frame) for frame in frames} <= {5}, True, "whole frames")
 
         await asyncio.gather(*(write(writer) for writer in range(4)), look(), look())
-        _equal(len(await store.read(Query("m"))), 200, "points of four writers")
+        equal(len(await store.read(Query("m"))), 200, "points of four writers")
 
 
 async def it_agrees_with_the_model(fresh: Fresh) -> None:
     """A random history, written in random batches, answers random questions as the model does."""
-    rng = random.Random(7)  # noqa: S311  # no secret
+    rng = default_rng(7)
     async with fresh() as store, ModelHistorian() as model:
         for _ in range(8):
-            batch = [_random_frame(rng) for _ in range(rng.randint(1, 12))]
+            batch = [random_frame(rng) for _ in range(1 + rng.integers(12))]
             await store.write(batch)
             await model.write(batch)
         for _ in range(40):
-            query = Query(
-                rng.choice(("m", "n")),
-                tuple(rng.sample(("a", "b", "c", "nosuch"), rng.randint(0, 3))),
-                {
-                    name: rng.choice(("", "x", ("y", "x,=\\")))
-                    for name in rng.sample(("line", "machine"), rng.randint(0, 2))
-                },
-                rng.choice((None, _T0 + rng.randint(0, 20))),
-                rng.choice((None, _T0 + rng.randint(0, 20))),
-                rng.random() < 0.3,
-            )
-            _same(await store.read(query), await model.read(query), str(query))
+            query = random_query(rng)
+            same(await store.read(query), await model.read(query), str(query))
 
 
 async def closing_twice_is_closing_once(fresh: Fresh) -> None:
@@ -331,41 +298,3 @@ LAWS: Final[tuple[Law, ...]] = (
     it_agrees_with_the_model,
     closing_twice_is_closing_once,
 )
-
-
-def _random_frame(rng: random.Random) -> Frame:
-    rows = rng.randint(1, 6)
-    makers: dict[str, Callable[[], Value]] = {
-        "a": lambda: rng.uniform(-1e9, 1e9),
-        "b": lambda: rng.randint(-(2**62), 2**62),
-        "c": lambda: rng.choice(TEXTS),
-    }
-    columns: dict[str, list[Value | None]] = {
-        name: [None if rng.random() < 0.3 else make() for _ in range(rows)] for name, make in makers.items()
-    }
-    tags = {"line": rng.choice(("", "x", "y")), "machine": rng.choice(("x", "y", "x,=\\", "\\"))}
-    return Frame(rng.choice("mn"), tags, [_T0 + rng.randint(0, 20) for _ in range(rows)], columns)
-
-
-async def _rejected(store: Historian, batch: Iterable[Frame]) -> tuple[tuple[int, str], ...]:
-    try:
-        await store.write(list(batch))
-    except PartialWrite as error:
-        return error.rejected
-    return ()
-
-
-def _equal(actual: Any, wanted: Any, what: str) -> None:
-    if actual != wanted:
-        raise AssertionError(f"{what}: {_cut(actual)}, not {_cut(wanted)}")
-
-
-def _same(actual: Table, wanted: Table, what: str = "table") -> None:
-    _equal(actual.time_ns, wanted.time_ns, f"{what}: times")
-    _equal(list(actual.tags.items()), list(wanted.tags.items()), f"{what}: tags")
-    _equal(list(actual.fields.items()), list(wanted.fields.items()), f"{what}: fields")
-
-
-def _cut(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) < 1000 else f"{text[:1000]} …"

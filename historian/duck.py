@@ -233,7 +233,7 @@ def _connect(key: str) -> duckdb.DuckDBPyConnection:
         raise ConfigError(f"store.url duckdb:{key}: cannot make its folder: {error.strerror}; name another") from None
     except duckdb.Error as error:
         text = str(error)
-        if "lock" in text:
+        if "Could not set lock" in text:
             step = "another process has it open; stop that process, or name another file"
         elif "not a valid DuckDB" in text or "not a DuckDB" in text:
             step = "it is no DuckDB database; move it away, or name another file"

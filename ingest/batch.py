@@ -11,11 +11,14 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Protocol
 
 from contract import Address, ContractError, decode
 from historian.base import Frame
 from ingest.frames import frames
+
+_of_topic = lru_cache(maxsize=4096)(Address.of_topic)  # a topic comes with every message; checking it is dear
 
 SEEN_LIMIT: Final = 65_536
 """How many message names are remembered; a message that comes again after more than that is counted as written."""
@@ -195,7 +198,7 @@ class Batcher:
 
     def _entry(self, delivery: Delivery) -> Entry:
         try:
-            address, kind = Address.of_topic(delivery.topic)
+            address, kind = _of_topic(delivery.topic)
             message = decode(kind, delivery.payload)
             points = tuple(frames(address, kind, message, delivery.payload, delivery.received_ns))
         except ContractError as refusal:

@@ -23,6 +23,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -41,8 +42,8 @@ _SUCCESS: Final = 0
 _FAILURE: Final = 0x80
 _ONLY_WHEN_NEW: Final = 1
 """MQTT 5.0, 3.8.3.1, retain handling: a resumed session has had the retained messages already."""
-_ACK_STEPS: Final = 3
-"""Turns of the loop from ``acknowledge`` to the PUBACK: the future, the task, its callback."""
+_ACK_STEPS: Final = 4
+"""Turns of the loop from ``acknowledge`` to the PUBACK: the future, the task, its callback, the gathering."""
 
 # gmqtt tells every lost connection and every retry; what matters of that is raised as LinkError and logged once.
 _LOGGER: Final = logging.getLogger("ingest.gmqtt")
@@ -83,13 +84,26 @@ class Inbound:
 
 
 class _Client(gmqtt.Client):  # type: ignore[misc]  # gmqtt has no types
-    """A gmqtt client that says nothing more once its connection is gone."""
+    """A gmqtt client that gathers its acknowledgements, and says nothing more once its connection is gone.
+
+    gmqtt sends each PUBACK by a system call of its own; those of a batch become due in one turn of the loop and go
+    out together here, which saves a tenth of the time (``bench/ingest.py``).
+    """
 
     alive = True
+    _due = b""
 
     def _send_command_with_mid(self, cmd: int, mid: int, dup: bool, reason_code: int = _SUCCESS) -> None:
-        if self.alive:
-            super()._send_command_with_mid(cmd, mid, dup, reason_code=reason_code)
+        """Called by gmqtt for what it owes after a PUBLISH; at QoS 1 that is always a PUBACK (MQTT 5.0, 3.4)."""
+        del dup, reason_code  # without either the packet means: success
+        if not self._due:
+            asyncio.get_running_loop().call_soon(self._send_due)
+        self._due += struct.pack("!BBH", cmd, 2, mid)
+
+    def _send_due(self) -> None:
+        due, self._due = self._due, b""
+        if self.alive and not self._connection.is_closing():
+            self._connection.send_package(due)
 
     def say_goodbye(self) -> bool:
         """Send DISCONNECT and leave the socket open (``disconnect`` would close it); False without a connection."""

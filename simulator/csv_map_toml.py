@@ -28,6 +28,8 @@ from contract.messages import RESERVED_NAMES
 from simulator.csv_map import EPOCHS, MAX_FACTOR, CounterColumn, Csv, CsvMap, Device, SensorColumn, Tariff, Time
 
 MAX_NAMES_SHOWN: Final = 20
+MAX_NAMES: Final = 1000
+"""Sensors and counters of one device: one row of that many always fits into a message."""
 
 _SECTIONS: Final[dict[str, type[Struct]]] = {
     "device": Device,
@@ -145,6 +147,9 @@ def _name_problems(map_: CsvMap) -> Iterator[str]:
         if not all(isfinite(end) for end in (sensor.low, sensor.high) if end is not None):
             yield f"sensors.{name}: low and high must be numbers"
     names = [*map_.counters, *(name for c in map_.counters.values() for name in c.labels.values())]
+    count = len(names) + len(map_.sensors)
+    if count > MAX_NAMES:
+        yield f"{count} sensors and counters, at most {MAX_NAMES} are allowed; make it two devices"
     for name in {*names, *map_.sensors} & RESERVED_NAMES:
         yield f"the name {name!r} is reserved; take another one"
     for name in names:
@@ -174,6 +179,8 @@ def _time_problems(map_: CsvMap) -> Iterator[str]:
 
 
 def _counter_problems(name: str, counter: CounterColumn, map_: CsvMap) -> Iterator[str]:
+    if name == "energy_wh" and counter.unit != "Wh":
+        yield f"counters.energy_wh counts Wh, not {counter.unit!r}: the factor brings the column's unit to it"
     if (
         not counter.factor.is_finite()
         or not 0 < counter.factor <= MAX_FACTOR

@@ -140,7 +140,7 @@ def window(chance: random.Random, span_ns: int, spec: Spec) -> dict[str, float |
 
 
 def ratios(fields: dict[str, float | int]) -> dict[str, float]:
-    pbt = fields["apt_ns"] + fields["adot_ns"] + fields["adet_ns"] + fields["aust_ns"]
+    pbt = sum(fields.get(name, 0) for name in ("apt_ns", "adot_ns", "adet_ns", "aust_ns"))
     units = fields.get("sellable", fields["gq"] + fields["rq"])
     return {
         "oee": fields["pri_gq_ns"] / pbt,

@@ -172,22 +172,35 @@ def test_the_guard_itself_without_a_network() -> None:
 
     asyncio.run(scene())
 
-    said: list[int] = []
+
+def test_acknowledgements_of_one_turn_go_out_together_and_none_after_the_end() -> None:
+    said: list[bytes] = []
+
+    class Wire:
+        def is_closing(self) -> bool:
+            return False
+
+        def send_package(self, package: bytes) -> None:
+            said.append(package)
 
     class Spy(module._Client):
         def __init__(self) -> None:
-            pass
+            self._connection = Wire()
 
-    class Wire:
-        def send_command_with_mid(self, _cmd: int, mid: int, _dup: bool, reason_code: int = 0) -> None:
-            said.append(mid)
+    async def scene() -> None:
+        spy = Spy()
+        for mid in (1, 2, 65_535):
+            spy._send_command_with_mid(0x40, mid, False, reason_code=0)
+        await asyncio.sleep(0)
+        assert said == [b"\x40\x02\x00\x01\x40\x02\x00\x02\x40\x02\xff\xff"]
+        spy._send_command_with_mid(0x40, 3, False)
+        spy.alive = False
+        await asyncio.sleep(0)
+        spy._send_command_with_mid(0x40, 4, False)
+        await asyncio.sleep(0)
+        assert len(said) == 1
 
-    spy = Spy()
-    spy._connection = Wire()
-    spy._send_command_with_mid(0x40, 1, False)
-    spy.alive = False
-    spy._send_command_with_mid(0x40, 2, False)
-    assert said == [1]
+    asyncio.run(scene())
 
 
 @pytest.mark.usefixtures("quiet")

@@ -111,8 +111,9 @@ class Word(StrEnum):
 
 def test_members_of_subclasses_are_plain_values() -> None:
     numpy = pytest.importorskip("numpy")
-    frame = Frame("m", {"a": Word.RUNNING}, [1], {"x": [numpy.float64(0.1)], "y": [Word.RUNNING]})
-    assert encode([frame]) == b'm,a=running x=0.1,y="running" 1\n'
+    frame = Frame("m", {"a": Word.RUNNING}, [1, 2], {"x": [numpy.float64(0.1), 2.0], "y": [Word.RUNNING, "b"]})
+    assert encode([frame]) == b'm,a=running x=0.1,y="running" 1\nm,a=running x=2.0,y="b" 2\n'
+    assert {type(value) for column in frame.fields.values() for value in column} == {float, str}
 
 
 @pytest.mark.parametrize(

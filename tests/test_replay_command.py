@@ -30,6 +30,7 @@ def test_the_command_runs_the_whole_line_and_prints_one_object(
     assert main(["replay", str(MILL), "--map", str(MILL_MAP), "--data-dir", str(tmp_path), "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["ok"] is True
+    assert said["complete"] is True
     assert said["read"]["rows"] == 4
     assert said["read"]["steps_back"] == 1
     assert said["published"]["messages"] == said["stored"]["messages"] == 4
@@ -88,9 +89,9 @@ def test_with_a_broker_it_publishes_and_no_more(tmp_path: Path) -> None:
 
 
 def test_the_pace_is_the_files_time_and_a_stop_is_a_clean_end(tmp_path: Path) -> None:
-    """At 3600 s per second the file's half hours are half seconds; we stop in the middle of the second."""
+    """At 1800 s per second the file's half hours are seconds; we stop after the first of them."""
     store = f"duckdb:{tmp_path / 's.duckdb'}"
-    options = ReplayOptions(file=MILL, map_file=MILL_MAP, store=store, speed=3600.0, data_dir=tmp_path)
+    options = ReplayOptions(file=MILL, map_file=MILL_MAP, store=store, speed=1800.0, data_dir=tmp_path)
 
     async def scene() -> None:
         stop = asyncio.Event()
@@ -110,7 +111,8 @@ def test_the_pace_is_the_files_time_and_a_stop_is_a_clean_end(tmp_path: Path) ->
             assert report.stored.totals == report.published.totals
             death = await historian.read(Query("death"))
             assert death.fields["reason"] == ["stopped"]
-        assert "NOT equal" in report.as_text()  # it says that the file was not carried as a whole
+        assert report.as_json()["complete"] is False
+        assert "stopped before the end of the file" in report.as_text()
 
     asyncio.run(asyncio.wait_for(scene(), 30))
 
@@ -161,6 +163,14 @@ def test_a_header_alone_is_told(tmp_path: Path) -> None:
     file.write_bytes(MILL.read_bytes().splitlines(keepends=True)[0])
     with pytest.raises(ConfigError, match="no rows below the header"):
         asyncio.run(replay(ReplayOptions(file=file, map_file=MILL_MAP, data_dir=tmp_path), boot=BOOT))
+
+
+def test_a_birth_too_large_for_a_message_is_told(tmp_path: Path) -> None:
+    map_file = tmp_path / "m.toml"
+    many = "".join(f'[sensors.s{i}]\ncolumn = "Temp. [°C]"\nunit = "{"°" * 200}"\n' for i in range(900))
+    map_file.write_text(MILL_MAP.read_text(encoding="utf-8") + many, encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"birth is refused: .* bytes, at most"):
+        asyncio.run(replay(ReplayOptions(file=MILL, map_file=map_file, data_dir=tmp_path), boot=BOOT))
 
 
 def test_no_broker_there_is_told() -> None:

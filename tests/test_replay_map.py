@@ -63,6 +63,7 @@ def test_a_meter_that_shows_readings_needs_no_period() -> None:
         ("period_s = 900", 'period_s = "900"', "at `time.period_s`"),
         ("period_s = 900", "", "counters.energy_wh has interval amounts: set time.period_s"),
         ('column = "t"', "", "missing required field `column` at `time`"),
+        ('unit = "Wh"', 'unit = "kWh"', "counters.energy_wh counts Wh, not 'kWh'"),
         ("factor = 1000", "factor = 0", "factor: 0 is not between 0 and 1000000000"),
         ("factor = 1000", "factor = nan", "factor: NaN is not between"),
         ("factor = 1000", "factor = inf", "factor: Infinity is not between"),
@@ -103,6 +104,12 @@ def test_a_wrong_map_is_refused_with_the_key_and_the_next_step(before: str, afte
 def test_nothing_to_publish_is_refused() -> None:
     with pytest.raises(ConfigError, match="nothing would be published"):
         parse_map(BASE.split("[counters", maxsplit=1)[0], "m.toml")
+
+
+def test_more_than_one_message_can_carry_is_refused() -> None:
+    many = "".join(f'[sensors.s{i}]\ncolumn = "T"\n' for i in range(1000))
+    with pytest.raises(ConfigError, match="1002 sensors and counters, at most 1000"):
+        parse_map(BASE + many, "m.toml")
 
 
 def test_the_table_in_the_documentation_is_the_one_of_the_code() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract import KINDS, MAX_BYTES, MAX_INT, Birth, ConfigError, Death, Message, Meter, Telemetry, decode, encode
@@ -114,6 +114,7 @@ steps = st.tuples(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(steps, min_size=1, max_size=40), st.integers(1, 50))
 def test_what_is_published_adds_up_and_does_not_depend_on_the_batch(
     plan: list[tuple[int, int, str, float | None]], batch: int

@@ -9,7 +9,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract import MAX_INT, ConfigError
@@ -59,6 +59,7 @@ def test_a_file_of_another_country() -> None:
     assert (tally.first_ns, tally.last_ns) == (rows[0].t_ns, rows[-1].t_ns)
 
 
+@settings(deadline=None)
 @given(st.decimals(min_value=0, max_value=10**12, places=3))
 def test_amounts_are_exact_or_refused(value: Decimal) -> None:
     assert scaled("c", f"{value:f}", ".", Decimal(1000)) == int(value * 1000)
@@ -186,7 +187,17 @@ def test_the_hour_that_does_not_exist_is_refused() -> None:
         read("t,kWh,T\n2018-03-25 02:30,1,1\n", BERLIN)
 
 
-@given(st.datetimes(datetime(1971, 1, 1), datetime(2200, 1, 1)), st.sampled_from(["Asia/Seoul", "America/New_York"]))
+CHANGES = [datetime(2018, 3, 11), datetime(2018, 11, 4), datetime(1988, 5, 8), datetime(1988, 10, 9)]
+near_a_change = st.builds(
+    lambda day, hours: day - timedelta(hours=hours), st.sampled_from(CHANGES), st.integers(-20, 40)
+)
+
+
+@settings(deadline=None)
+@given(
+    near_a_change | st.datetimes(datetime(1971, 1, 1), datetime(2200, 1, 1)),
+    st.sampled_from(["Asia/Seoul", "America/New_York"]),
+)
 def test_the_local_clock_read_row_by_row_gives_the_hours_of_the_world(start: datetime, zone: str) -> None:
     """Forty true hours in a row, written by the local clock and read back, through any change of the clocks."""
     first = start.replace(minute=0, second=0, microsecond=0, tzinfo=UTC)

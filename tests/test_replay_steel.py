@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from replay_line import STEEL_MAP, STEEL_ROWS, STEEL_WH, steel_cost, steel_csv
+from replay_line import ROOT, STEEL_MAP, STEEL_ROWS, STEEL_WH, steel_cost, steel_csv
 
 from analytics.compute import compute
 from console.replay import ReplayOptions, replay
@@ -45,6 +45,8 @@ def test_a_year_of_a_steel_plant_is_stored_to_the_last_wh_and_priced_by_load_typ
     assert "959,636.71 kWh read, 959,636.71 kWh stored: equal" in report.as_text()
     for label in STEEL_WH:
         assert f"{expected[label]:,.2f}" in report.as_text()
+    printed = report.as_text().partition("\nenergy ")[2].partition("\ndone")[0].rstrip()
+    assert printed in (ROOT / "docs/replay.md").read_text(encoding="utf-8")
 
     asyncio.run(_by_other_ways(store, options, expected["total"]))
 

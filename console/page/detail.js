@@ -7,10 +7,11 @@ import { words } from "./words.js";
 
 const EVERY_MS = 1500;
 
-function reading(sensor, zone) {
+// The band is that of steady production: a machine that stands still is not out of it.
+function reading(sensor, zone, running) {
   const trend = spark();
   const banded = sensor.low !== null && sensor.high !== null;
-  const away = sensor.value !== null && ((sensor.low !== null && sensor.value < sensor.low) || (sensor.high !== null && sensor.value > sensor.high));
+  const away = running && sensor.value !== null && ((sensor.low !== null && sensor.value < sensor.low) || (sensor.high !== null && sensor.value > sensor.high));
   const least = banded ? (sensor.high - sensor.low) * 1.5 : 0;
   trend.draw(sensor.track, undefined, { least, within: banded ? [sensor.low, sensor.high] : undefined });
   const band = banded ? `${words.detail.band} ${measure(sensor.low)} – ${measure(sensor.high)}` : "";
@@ -69,12 +70,14 @@ export function detail(root, onClose) {
   let path = null;
   let asked = 0;
   let busy = false;
+  let look = null;
 
   function fill(found, zone) {
+    const running = look === "run";
     const facts_ = [found.step, found.model, found.version];
     if (found.ideal_cycle_ms !== null) facts_.push(`${words.detail.ideal} ${number(found.ideal_cycle_ms / 1000, 1)} s`);
     setText(facts, facts_.filter(Boolean).join(" · "));
-    const sensors = el("ul", { class: "sensors" }, ...found.readings.map((sensor) => reading(sensor, zone)));
+    const sensors = el("ul", { class: "sensors" }, ...found.readings.map((sensor) => reading(sensor, zone, running)));
     const none = found.readings.length ? [] : [el("p", { class: "empty" }, words.detail.none)];
     body.replaceChildren(el("h3", {}, words.detail.split), factors(found.figures), ...split(found.split_ms), el("h3", {}, words.detail.sensors), ...none, sensors);
   }
@@ -101,6 +104,7 @@ export function detail(root, onClose) {
     draw(board) {
       if (path === null) return;
       const tile = board.steps.flatMap((step) => step.tiles).find((item) => item.path === path);
+      look = tile?.look ?? null;
       setText(now, tile ? sentence(tile, board) : "");
       ask(board);
     },

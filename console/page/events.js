@@ -1,7 +1,7 @@
 // The stops: those that last first, then the newest, each with its cause, its time and what it cost.
 
 import { el, setData, setText, setTitle } from "./dom.js";
-import { duration, hm, measure } from "./format.js";
+import { duration, hm, measure, number } from "./format.js";
 import { icon } from "./icons.js";
 import { words } from "./words.js";
 
@@ -47,12 +47,15 @@ export function events(root, onChoose) {
   const title = el("h2", {}, words.events.title);
   const none = el("p", { class: "empty" }, words.events.none);
   const list = el("ol");
-  const node = el("section", { class: "events" }, title, none, list);
+  const short = el("p", { class: "empty" });
+  const node = el("section", { class: "events" }, title, none, list, short);
   const items = [];
   root.append(node);
   return {
     draw(board) {
       none.hidden = board.events.some((event) => event.lasts);
+      short.hidden = !board.short_stops;
+      setText(short, words.events.short(number(board.short_stops)));
       while (items.length < board.events.length) {
         items.push(makeItem(onChoose));
         list.append(items.at(-1).node);

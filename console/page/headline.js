@@ -64,7 +64,7 @@ export function headline(root) {
     if (before === null || before === undefined) return "";
     const move = now === null || now === undefined ? 0 : now - before;
     const sign = Math.abs(move) < 0.0005 ? "" : move > 0 ? " ▲" : " ▼";
-    return `${words.headline.day} ${percent(before)} %${sign && `${sign} ${percent(Math.abs(move))}`}`;
+    return `${words.headline.day} ${percent(before)}${sign && `${sign} ${percent(Math.abs(move))}`}`;
   }
 
   function draw(next) {
