@@ -74,6 +74,7 @@ class Paho:
         self._url = url
 
     def start(self, wanted: int = 0) -> None:
+        """Connect and subscribe; ``arrived`` is set when ``wanted`` messages have come."""
         self._wanted = wanted
         properties = Properties(PacketTypes.CONNECT)
         properties.SessionExpiryInterval = 3600
@@ -83,6 +84,7 @@ class Paho:
         self.client.loop_start()
 
     def stop(self) -> None:
+        """Disconnect; the broker keeps the session."""
         self.client.disconnect()
         self.client.loop_stop()
 
@@ -128,7 +130,7 @@ def count_only(url: str, name: str, topic: str, count: int) -> float:
     return count / took_s
 
 
-async def drain(url: str, store_url: str, name: str, topic: str, count: int, folder: Path) -> float:
+async def drain(url: str, store_url: str, name: str, *, topic: str, count: int, folder: Path) -> float:
     """Messages per second of the ingester, from its start until the last one is durable."""
     settings = Settings(client_id=name, topics=[topic], receive_maximum=WINDOW, dead_letters=str(folder / "dead"))
     status, stop = Status(), asyncio.Event()
@@ -137,7 +139,7 @@ async def drain(url: str, store_url: str, name: str, topic: str, count: int, fol
         running = asyncio.create_task(
             ingest(settings, Broker(url=url), store, stop=stop, clock_ns=time.time_ns, status=status)
         )
-        while status.written + status.duplicate + status.dead_lettered < count:
+        while status.written + status.duplicate + status.dead_lettered < count:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
         took_s = time.perf_counter() - began
         stop.set()
@@ -165,6 +167,7 @@ def paths(folder: Path) -> Iterator[dict[str, tuple[str, str]]]:
 
 
 def measure(scale: float) -> list[dict[str, object]]:
+    """One result for each path and shape."""
     results: list[dict[str, object]] = []
     with tempfile.TemporaryDirectory() as name, paths(Path(name)) as found:
         for path, (url, store_url) in found.items():
@@ -176,7 +179,9 @@ def measure(scale: float) -> list[dict[str, object]]:
                     reserve(url, f"{enterprise}-{who}", topic)
                 fill(url, messages(enterprise, rows, count))
                 theirs = count_only(url, f"{enterprise}-paho", topic, count)
-                ours = asyncio.run(drain(url, store_url, f"{enterprise}-ours", topic, count, Path(name)))
+                ours = asyncio.run(
+                    drain(url, store_url, f"{enterprise}-ours", topic=topic, count=count, folder=Path(name))
+                )
                 results.append(
                     {
                         "path": path,
@@ -193,6 +198,7 @@ def measure(scale: float) -> list[dict[str, object]]:
 
 
 def main() -> None:
+    """Print the table, or one object."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print one object")
     parser.add_argument("--scale", type=float, default=1.0, help="how many of the messages (1: 20,000 and 2,000)")

@@ -163,7 +163,7 @@ class Birth(Message, frozen=True, kw_only=True):
         return [self.t]
 
     def check(self) -> None:
-        """Refuse reserved names, unreal numbers and a broken tariff."""
+        """Refuse reserved names and a broken tariff."""
         _check_names([*self.sensors, *self.counters])
         if self.economics is not None and self.economics.tariff is not None:
             self.economics.tariff.check()

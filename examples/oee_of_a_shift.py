@@ -3,8 +3,7 @@
 The sum is taken before the quotient. The mean of the two OEEs would be another number, and a wrong one.
 """
 
-from analytics import BirthEvent, CycleEvent, MachineEvents, StateEvent, fold_windows, kpis, total
-from analytics.events import DeathEvent
+from analytics import BirthEvent, CycleEvent, MachineEvents, StateEvent, Word, fold_windows, kpis, total
 
 HOUR = 3600 * 10**9
 MINUTE = HOUR // 60
@@ -19,7 +18,7 @@ def machine(states: list[tuple[int, str, str]], lots: int, scrap: int) -> Machin
             for n in range(lots)
         ],
         births=[BirthEvent(0, "b007")],
-        deaths=[DeathEvent(8 * HOUR, "b007")],
+        deaths=[Word(8 * HOUR, "b007")],
     )
 
 

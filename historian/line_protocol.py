@@ -6,10 +6,10 @@ a space to a tag value that ends with a backslash, and turns a newline into a ba
 What it is not: a client, and not a parser.
 The standard: InfluxDB line protocol as 1.8 and 2.x parse it (``models/points.go``), nanosecond times.
 
-In a tag value the protocol has no way to say a newline, nor a backslash before a comma, a space, an equals sign or
-the end; and InfluxQL cannot ask for a value with a carriage return or a NUL in it. These four characters are
-therefore stored as signs that look like them: ``⧵`` (U+29F5), ``␤``, ``␍`` and ``␀``; where a text holds such a sign
-itself, ``␛`` (U+241B) stands before it. Reading turns all of it back.
+In a tag value the protocol has no way to say a newline, nor a backslash at the end (elsewhere a backslash means one
+thing or another by the character after it), and InfluxQL cannot ask for a value with a carriage return or a NUL in it.
+These four characters are therefore stored as signs that look like them: ``⧵`` (U+29F5), ``␤``, ``␍`` and ``␀``; where
+a text holds such a sign itself, ``␛`` (U+241B) stands before it. Reading turns all of it back.
 
 >>> from historian.base import Frame
 >>> frame = Frame("state", {"machine": "a b", "line": ""}, [5], {"reason": ['say "no"'], "good": [3], "rate": [0.5]})

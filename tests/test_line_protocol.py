@@ -6,12 +6,13 @@ from enum import StrEnum
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from historian.base import MAX_TIME_NS, MIN_TIME_NS, RESERVED, Frame
 from historian.line_protocol import encode, given_tag, stored_tag
 
+PATIENT = settings(deadline=None)  # the machine may be busy
 NAMES = st.from_regex(r"[a-z_][a-z0-9_]{0,10}", fullmatch=True).filter(lambda name: name not in RESERVED)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 # Point changes backslashes and white space in tag values for good; the signs are ours.
@@ -21,6 +22,7 @@ VALUES = st.one_of(FLOATS, st.integers(-(2**63), 2**63 - 1), TEXTS, st.booleans(
 TIMES = st.integers(MIN_TIME_NS, MAX_TIME_NS)
 
 
+@PATIENT
 @given(NAMES, st.dictionaries(NAMES, TAGS_OF_POINT, max_size=4), NAMES, VALUES, TIMES)
 def test_a_field_is_said_as_point_says_it(m: str, tags: dict[str, str], name: str, value: Any, time: int) -> None:
     influx = pytest.importorskip("influxdb_client")
@@ -34,6 +36,7 @@ def test_a_field_is_said_as_point_says_it(m: str, tags: dict[str, str], name: st
     assert ours == point.to_line_protocol() + "\n"
 
 
+@PATIENT
 @given(st.dictionaries(NAMES, st.lists(VALUES | st.none(), min_size=3, max_size=3), max_size=5))
 def test_a_line_holds_the_fields_that_are_there(columns: dict[str, list[Any]]) -> None:
     columns = {
@@ -45,10 +48,10 @@ def test_a_line_holds_the_fields_that_are_there(columns: dict[str, list[Any]]) -
         parts = []
         for name, column in columns.items():
             if column[row] is not None:
-                alone = encode([Frame("m", {"a": "100 %s"}, [row], {name: [column[row]]})]).decode()
-                parts.append(alone.removeprefix("m,a=100\\ %s ").removesuffix(f" {row}\n"))
-        wanted.append(("m,a=100\\ %s ", sorted(parts), f" {row}\n"))
-    found = encode([Frame("m", {"a": "100 %s"}, [0, 1, 2], columns)]).decode()
+                alone = encode([Frame("m", {"the_only_tag": "100 %s"}, [row], {name: [column[row]]})]).decode()
+                parts.append(alone.removeprefix("m,the_only_tag=100\\ %s ").removesuffix(f" {row}\n"))
+        wanted.append(("m,the_only_tag=100\\ %s ", sorted(parts), f" {row}\n"))
+    found = encode([Frame("m", {"the_only_tag": "100 %s"}, [0, 1, 2], columns)]).decode()
     for head, parts, time in wanted:
         if parts:
             length = len(head) + sum(map(len, parts)) + len(parts) - 1 + len(time)
@@ -59,6 +62,7 @@ def test_a_line_holds_the_fields_that_are_there(columns: dict[str, list[Any]]) -
     assert found == ""
 
 
+@PATIENT
 @given(TEXTS)
 def test_a_tag_value_comes_back(text: str) -> None:
     stored = stored_tag(text)
@@ -66,6 +70,7 @@ def test_a_tag_value_comes_back(text: str) -> None:
     assert not set(stored) & set("\\\n\r\0")
 
 
+@PATIENT
 @given(TEXTS, TEXTS)
 def test_tag_values_stay_different(one: str, other: str) -> None:
     assert (stored_tag(one) == stored_tag(other)) == (one == other)

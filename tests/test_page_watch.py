@@ -88,7 +88,7 @@ def test_a_window_that_is_written_again_is_read_again() -> None:
 
 def test_what_came_hours_late_is_found_by_the_next_slow_look() -> None:
     frames = [*page_plant.births((PRESS,)), page_plant.state_frame("press-1", [(NOW - 2 * H, page_plant.CALM)])]
-    frames.append(page_plant.state_frame("press-1", [(NOW, page_plant.CALM)]))
+    frames += [page_plant.state_frame("press-1", [(NOW, page_plant.CALM)]), *page_plant.kpis((PRESS,))]
     late = page_plant.state_frame("press-1", [(NOW - H, DOWN)])
     calm = [()] * 3  # the first looks are slow ones: the page catches up with what is there
     assert board(looked(frames, *calm, [late]).seen, Pipeline(plant_now_ns=NOW)).events == []

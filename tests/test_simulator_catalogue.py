@@ -42,7 +42,7 @@ def test_a_wrong_name_gets_the_nearest() -> None:
         load_sector("home_aplliances")
     with pytest.raises(ConfigError, match="Known: home_appliances"):
         load_sector("../../etc/passwd")
-    with pytest.raises(ConfigError, match="no tariff 'mars'. Known: shandong"):
+    with pytest.raises(ConfigError, match=r"no tariff 'mars'\. Known: shandong"):
         load_tariff("mars")
 
 

@@ -1,4 +1,4 @@
-"""The laws of the clockwork, on small lines with small integers, where everything happens at once as often as it can."""
+"""The laws of the clockwork, on small lines with small integers, where much happens at once."""
 
 from __future__ import annotations
 

@@ -67,7 +67,8 @@ def test_minor_stops_and_setups_take_their_share() -> None:
     kernel.advance(plant, 15 * DAY_NS)
     (done,) = kernel.truth(plant)
     run, stop, setup = (done.doing_ns[d] for d in (Doing.RUNNING, Doing.MINOR_STOP, Doing.SETUP))
-    assert stop / run == pytest.approx(30 / 600, rel=0.05)
+    stops = run / step.stop_interval_ns
+    assert stop / run == pytest.approx(30 / 600, rel=4 * sqrt(2 / stops))
     assert setup / run == pytest.approx((4 * 12 + 60) / (100 * 10), rel=0.01)
 
 

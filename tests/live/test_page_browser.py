@@ -1,0 +1,311 @@
+"""The page in a real browser: live figures are drawn and change, text stays text, and nothing needs scrolling."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.support.ui import WebDriverWait
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import page_plant
+from page_plant import CALM, LINE, MIN, NOW, H
+
+from console.page_data import Pipeline
+from console.settings import Page
+from console.web import serve
+from contract import RetryLater
+from historian import Frame, ModelHistorian, Query, Table
+
+EVIL = "<script>window.ran=1<:script>"
+EVIL_CAUSE = "<img src=x onerror='window.ran=1'>"
+DOWN = {"state": "Aborted", "reason": "breakdown", "cause": EVIL_CAUSE}
+WAIT_S = 20
+SIZES = ((1366, 768), (1366, 625), (1920, 1080))  # 625: what a browser's own bars leave of 768
+
+
+class Store(ModelHistorian):
+    """A store that can fail."""
+
+    broken = False
+
+    async def read(self, query: Query) -> Table:
+        if self.broken:
+            raise RetryLater("the store is away")
+        return await super().read(query)
+
+
+class Server:
+    """The page on a loop and a thread of its own; ``call`` runs a coroutine there."""
+
+    def __init__(self, specs: tuple[page_plant.Spec, ...]) -> None:
+        self.store = Store()
+        self.url = ""
+        self.now_ns = NOW
+        self._specs = specs
+        self._up = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._main()), daemon=True)
+        self._thread.start()
+        if not self._up.wait(WAIT_S):
+            raise TimeoutError("the page did not come up")
+
+    def write(self, *frames: Frame) -> None:
+        asyncio.run_coroutine_threadsafe(self.store.write(frames), self._loop).result(WAIT_S)
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(WAIT_S)
+
+    async def _main(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        await self.store.write(page_plant.whole(self._specs))
+        await serve(Page(port=0, refresh_s=0.1), self.store, self._pipeline, stop=self._stop, on_ready=self._ready)
+
+    def _ready(self, url: str) -> None:
+        self.url = url
+        self._up.set()
+
+    def _pipeline(self) -> Pipeline:
+        self.now_ns += MIN // 10
+        return Pipeline(
+            plant_now_ns=self.now_ns, speed=60.0, phase="live", sent=self.now_ns // MIN, written=5, connected=True
+        )
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        reason = "chromium and chromedriver are not on the PATH"
+        if os.environ.get("QILU_LIVE") == "required":
+            pytest.fail(reason + ", and QILU_LIVE=required")
+        pytest.skip(reason)
+    options = Options()
+    options.binary_location = chromium
+    for flag in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        f"--user-data-dir={tmp_path_factory.mktemp('chromium')}",
+    ):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    found = webdriver.Chrome(options=options, service=Service(driver))
+    found.set_script_timeout(WAIT_S)
+    found.set_page_load_timeout(WAIT_S)
+    yield found
+    found.quit()
+
+
+@pytest.fixture
+def serving() -> Iterator[Callable[..., Server]]:
+    started: list[Server] = []
+
+    def start(*specs: page_plant.Spec) -> Server:
+        started.append(Server(specs or page_plant.WASHING_MACHINES))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.stop()
+
+
+def resize(browser: webdriver.Chrome, width: int, height: int, theme: str = "light") -> None:
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    wish = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", wish)
+
+
+def wait(browser: webdriver.Chrome, script: str) -> Any:
+    """Until ``script`` returns something true; returns that."""
+    return WebDriverWait(browser, WAIT_S, poll_frequency=0.05).until(lambda b: b.execute_script(script))
+
+
+def open_page(browser: webdriver.Chrome, server: Server, machines: int) -> None:
+    browser.get("about:blank")
+    browser.get(server.url)
+    wait(browser, f"return document.querySelectorAll('.tile').length === {machines}")
+    wait(browser, "return document.querySelector('[data-figure=oee] .trace').getAttribute('d')?.length > 20")
+
+
+def complaints(browser: webdriver.Chrome) -> list[str]:
+    return [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+
+
+TEXT = "return document.querySelector('{}').textContent"
+PRESS = page_plant.Spec("press", ("press-1",), 16, 3, 210, 95)
+
+
+def test_live_figures_are_drawn_and_change(browser: webdriver.Chrome, serving: Callable[..., Server]) -> None:
+    server = serving(PRESS)
+    resize(browser, 1366, 768)
+    open_page(browser, server, 1)
+    assert browser.execute_script(TEXT.format(".link")) == "live"
+    clock = browser.execute_script(TEXT.format(".clock"))
+    wait(browser, f"return document.querySelector('.clock').textContent !== '{clock}'")
+    before = browser.execute_script(TEXT.format("[data-figure=unit_cost] .value"))
+    assert before[0].isdigit()
+
+    start = NOW // (5 * MIN) * (5 * MIN) + 5 * MIN
+    fields = {"apt_ns": 1, "pri_pq_ns": 1, "pri_gq_ns": 1, "gq": 1, "rq": 0, "sellable": 1, "cost_total": 1e6}
+    server.write(
+        page_plant.kpi_frame("line", LINE, "5m", start, start + MIN, fields),
+        page_plant.state_frame("press-1", [(NOW + MIN, CALM), (NOW + 2 * MIN, DOWN)]),
+    )
+    wait(browser, "return document.querySelector('.tile').dataset.look === 'aborted'")
+    wait(browser, f"return document.querySelector('[data-figure=unit_cost] .value').textContent !== '{before}'")
+    assert "Aborted" in browser.execute_script(TEXT.format(".tile .state"))
+    assert "breakdown" in browser.execute_script(TEXT.format(".events li[data-lasts] .what"))
+    assert complaints(browser) == []
+
+
+def test_text_of_the_plant_is_text(browser: webdriver.Chrome, serving: Callable[..., Server]) -> None:
+    server = serving(page_plant.Spec("<b>step<:b>", (EVIL,), 16, 3, 210, 95))
+    server.write(page_plant.state_frame(EVIL, [(NOW + MIN, DOWN)]))
+    open_page(browser, server, 1)
+    assert browser.execute_script(TEXT.format(".tile .name")) == EVIL
+    wait(browser, "return document.querySelector('.events li[data-lasts] .what') !== null")
+    assert EVIL_CAUSE in browser.execute_script(TEXT.format(".events li[data-lasts] .what"))
+    browser.execute_script("document.querySelector('.tile').click()")
+    wait(browser, "return document.querySelectorAll('.sensors li').length === 3")
+    assert browser.execute_script(TEXT.format(".detail h2")) == EVIL
+    assert browser.execute_script("return [window.ran, document.querySelectorAll('img, main script').length]") == [
+        None,
+        0,
+    ]
+    assert complaints(browser) == []
+
+
+def test_the_policy_holds(browser: webdriver.Chrome, serving: Callable[..., Server]) -> None:
+    """Even were there a hole in our own code: markup, inline script and foreign hosts are refused by the browser."""
+    open_page(browser, serving(PRESS), 1)
+    refused = browser.execute_async_script(
+        """
+        const done = arguments[0];
+        const found = [];
+        document.addEventListener("securitypolicyviolation", (event) => found.push(event.violatedDirective));
+        try { document.body.innerHTML = "<p>x</p>"; } catch { found.push("markup"); }
+        const image = document.createElement("img");
+        image.src = "http://192.0.2.1/x.png";
+        document.body.append(image);
+        setTimeout(() => done(found), 500);
+        """
+    )
+    assert {"markup", "img-src"} <= set(refused)
+    browser.get_log("browser")  # what was refused on purpose is no complaint of the next test
+
+
+def test_22_machines_need_no_scrolling(browser: webdriver.Chrome, serving: Callable[..., Server]) -> None:
+    server = serving()
+    for width, height in SIZES:
+        resize(browser, width, height)
+        open_page(browser, server, 22)
+        assert browser.execute_script(
+            """
+            const root = document.scrollingElement;
+            const out = [...document.querySelectorAll(".tile, .figure, .step h2, #bar > *")].filter((node) => {
+              const box = node.getBoundingClientRect();
+              return box.bottom > innerHeight || box.right > innerWidth || node.scrollHeight > node.clientHeight + 1;
+            });
+            const cut = [...document.querySelectorAll(".tile .name, .figure .reading")].filter(
+              (node) => node.scrollWidth > node.clientWidth,
+            );
+            return [root.scrollWidth - innerWidth, root.scrollHeight - innerHeight, out.concat(cut).map((n) => n.textContent)];
+            """
+        ) == [0, 0, []], (width, height)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_text_has_its_contrast(browser: webdriver.Chrome, serving: Callable[..., Server], theme: str) -> None:
+    """WCAG 2.2, 1.4.3: 4.5 : 1 for every text, in every state of a machine, in both themes."""
+    looks = (
+        {"state": "Held", "reason": "minor_stop"}, {"state": "Aborted", "reason": "breakdown", "cause": "die wear"},
+        {"state": "Suspended", "reason": "starved"}, {"state": "Suspended", "reason": "blocked"},
+        {"state": "Idle", "reason": "no_order"}, {"state": "Stopped", "reason": "setup", "cause": "8 to 10 kg"},
+        {"state": "Stopped", "reason": "planned_stop"}, {"state": "Stopped", "reason": "planned_maintenance"},
+    )  # fmt: skip
+    server = serving(page_plant.Spec("test", page_plant.parallel("test", 10), 220, 0.3, 0, 1.2))
+    server.write(*(page_plant.state_frame(f"test-{n}", [(NOW + MIN, look)]) for n, look in enumerate(looks, start=1)))
+    resize(browser, 1366, 768, theme)
+    open_page(browser, server, 10)
+    wait(browser, "return document.querySelectorAll('[data-look=aborted]').length === 2")
+    for panel in (False, True):
+        if panel:
+            browser.execute_script("document.querySelector('.tile').click()")
+            wait(browser, "return document.querySelectorAll('.sensors li').length === 3")
+        time.sleep(0.3)  # the tiles' colours take 150 ms to change
+        checked, poor = browser.execute_script(_CONTRAST)
+        assert checked > 80
+        assert poor == []
+    browser.execute_script("location.hash = ''")
+
+
+# For every element with text of its own: the colour of the text against the first ground behind it that is not clear.
+_CONTRAST = """
+const parse = (colour) => colour.match(/[\\d.]+/g).map(Number);
+const light = ([r, g, b]) => [r, g, b]
+  .map((v) => ((v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+  .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+let checked = 0;
+const poor = [];
+for (const node of document.querySelectorAll("body *")) {
+  if (![...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim())) continue;
+  if (!node.checkVisibility() || node.closest("noscript")) continue;
+  let ground = node;
+  while (ground && (parse(getComputedStyle(ground).backgroundColor)[3] ?? 1) === 0) ground = ground.parentElement;
+  const pair = [getComputedStyle(node).color, getComputedStyle(ground ?? document.body).backgroundColor];
+  const [high, low] = pair.map((colour) => light(parse(colour))).sort((a, b) => b - a);
+  checked += 1;
+  if ((high + 0.05) / (low + 0.05) < 4.5) poor.push(`${node.className}: ${node.textContent} ${pair.join(" on ")}`);
+}
+return [checked, poor];
+"""
+
+
+def test_what_is_wrong_on_the_way_is_seen(browser: webdriver.Chrome, serving: Callable[..., Server]) -> None:
+    server = serving(PRESS)
+    resize(browser, 1366, 768)
+    open_page(browser, server, 1)
+    server.store.broken = True
+    wait(browser, "return document.querySelector('#problem').checkVisibility()")
+    assert "the store is away" in browser.execute_script(TEXT.format("#problem"))
+    server.store.broken = False
+    wait(browser, "return !document.querySelector('#problem').checkVisibility()")
+    server.stop()
+    wait(browser, "return document.body.dataset.link === 'ended'")
+    assert "figures from" in browser.execute_script(TEXT.format(".link"))
+    assert browser.execute_script("return document.querySelectorAll('.tile').length") == 1  # still there, faded
+
+
+def test_a_phone_sees_the_stops_first(browser: webdriver.Chrome, serving: Callable[..., Server]) -> None:
+    server = serving()
+    server.write(page_plant.state_frame("drum-1", [(NOW + H // 60, DOWN)]))
+    resize(browser, 390, 844)
+    open_page(browser, server, 22)
+    wait(browser, "return document.querySelector('.events li[data-lasts]') !== null")
+    first, width = browser.execute_script(
+        """
+        const top = (selector) => document.querySelector(selector).getBoundingClientRect().top;
+        return [top(".events li[data-lasts]") < top("#headline"), document.scrollingElement.scrollWidth];
+        """
+    )
+    assert (first, width) == (True, 390)
+    resize(browser, 1366, 768)
