@@ -45,6 +45,10 @@ class Status:
     last_error: str | None = None
 
 
+_Counted = dict[str, dict[int, int]]
+"""Measurement -> start of a window -> points."""
+
+
 @dataclass(slots=True)
 class _Written:
     """A window as it was written last."""
@@ -87,7 +91,8 @@ class Keeper:
         oldest_ns = self._oldest(until_ns)
         start_ns, strangers = self._changed_since(heard, until_ns)
         start_ns = max(start_ns, oldest_ns)
-        late = await self._late(oldest_ns, start_ns) if scan or strangers else []
+        counted = await self._count(oldest_ns, start_ns) if scan or strangers else {}
+        late = self._late(counted)
         results = await (
             self._compute_late(late[0], oldest_ns, until_ns) if late else self._compute(start_ns, until_ns)
         )
@@ -96,7 +101,8 @@ class Keeper:
         if frames:
             await self._store.write(frames)
         self._status.late_recomputed += sum(start in self._written for start in late)
-        self._commit(heard, until_ns, results, changed)
+        self._remember(heard, until_ns, changed)
+        self._remember_points(results, counted)
         return bool(late)
 
     def _knows(self, heard: Mapping[str, Mapping[Path, int]]) -> bool:
@@ -122,17 +128,25 @@ class Keeper:
                     start_ns = min(start_ns, max(known) if name != "meter" else min(max(known), before or max(known)))
         return start_ns, strangers
 
-    async def _late(self, oldest_ns: int, end_ns: int) -> list[int]:
-        """The windows before that of ``end_ns`` of which the historian holds other points than were read."""
-        end_ns -= end_ns % self._base_ns
-        if oldest_ns >= end_ns:
-            return []
-        late: set[int] = set()
-        for name, read in self._points.items():
-            stored = await self._store.count(name, self._base_ns, oldest_ns, end_ns)
-            starts = stored.keys() | {start for start in read if oldest_ns <= start < end_ns}
-            late.update(start for start in starts if stored.get(start, 0) != read.get(start, 0))
-        return sorted(late)
+    async def _count(self, oldest_ns: int, end_ns: int) -> _Counted:
+        """The points that the historian holds of each window before that of ``end_ns``; windows without any as zero."""
+        starts = range(oldest_ns, end_ns - end_ns % self._base_ns, self._base_ns)
+        counted: _Counted = {}
+        for name in FIELDS if starts else ():
+            stored = await self._store.count(name, self._base_ns, starts.start, starts[-1] + self._base_ns)
+            counted[name] = {start: stored.get(start, 0) for start in starts}
+        return counted
+
+    def _late(self, counted: _Counted) -> list[int]:
+        """The windows of which the historian holds other points than their figures were taken from."""
+        return sorted(
+            {
+                start
+                for name, counts in counted.items()
+                for start, number in counts.items()
+                if number != self._points[name].get(start, 0)
+            }
+        )
 
     async def _compute(self, start_ns: int, until_ns: int, *, news_ns: int | None = None) -> Results:
         bounds = window_bounds(start_ns, until_ns + 1, self._base_ns)
@@ -166,21 +180,23 @@ class Keeper:
             frames += kpi_frames(shown, window_name(window_ns // _SECOND_NS))
         return frames
 
-    def _commit(
-        self,
-        heard: Mapping[str, Mapping[Path, int]],
-        until_ns: int,
-        results: Results,
-        changed: Mapping[int, _Written],
+    def _remember(
+        self, heard: Mapping[str, Mapping[Path, int]], until_ns: int, changed: Mapping[int, _Written]
     ) -> None:
-        """Remember what is now written, and forget what is older than the look-back."""
+        """What is written now; what is older than the look-back is forgotten."""
         oldest_ns = self._oldest(until_ns)
         for name, times in heard.items():
             self._heard[name].update(times)
         self._until_ns = self._status.until_ns = until_ns
-        self._written.update(changed)
-        self._written = {start: window for start, window in self._written.items() if start >= oldest_ns}
-        for name, counts in results.points.items():
-            kept = {t: n for t, n in self._points[name].items() if oldest_ns <= t < results.bounds[0]}
-            self._points[name] = kept | dict(counts)
+        self._written = {t: window for t, window in {**self._written, **changed}.items() if t >= oldest_ns}
         self._status.windows_written += len(changed)
+
+    def _remember_points(self, results: Results, counted: _Counted) -> None:
+        """From how many points: as counted, for what was counted before it was read can only be found late once more.
+
+        Were it as read, a point that the historian counts and does not show would be late for ever.
+        """
+        oldest_ns = self._oldest(results.until_ns)
+        for name, read in results.points.items():
+            before = {t: n for t, n in self._points[name].items() if oldest_ns <= t < results.bounds[0]}
+            self._points[name] = before | dict(read) | counted.get(name, {})

@@ -42,8 +42,8 @@ from simulator.catalogue import load_sector
 from simulator.run import Progress, simulate
 from simulator.settings import Settings as SimulatorSettings
 
-DRAIN_TIMEOUT_S: Final = 60.0
-_POLL_S: Final = 0.1
+PATIENCE_S: Final = 60.0
+_POLL_S: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,17 +115,20 @@ class _Demo:
         self._progress = Progress()
         self._ingested = IngestStatus()
         self._analysed = AnalyticsStatus()
+        self._page_up = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Everything up, the simulator to its end, everything down in the order of the flow."""
         ends = {part: asyncio.Event() for part in ("ingest", "analytics", "page")}
         async with _together() as start:
             page = start(self._serve(ends["page"]))
-            await asyncio.sleep(0)
+            await self._page_up.wait()  # a taken port is told before anything else begins
             ingester = start(self._ingest(ends["ingest"]))
             analyst = start(analyse(AnalyticsSettings(), self._store, stop=ends["analytics"], status=self._analysed))
+            # Before the first subscription a broker keeps nothing: what is published then is gone.
+            await _until(lambda: self._ingested.connected)
             await self._simulate(stop)
-            await self._drained()
+            await _until(self._drained)
             ends["ingest"].set()
             await ingester
             ends["analytics"].set()
@@ -157,6 +160,7 @@ class _Demo:
         print(f"qilu: the factory is at {url}   (Ctrl-C ends it)", file=sys.stderr, flush=True)
         if self._options.browser:
             webbrowser.open(url)
+        self._page_up.set()
 
     def _pipeline(self) -> Pipeline:
         progress, ingested = self._progress, self._ingested
@@ -173,18 +177,21 @@ class _Demo:
             connected=ingested.connected,
         )
 
-    async def _drained(self) -> None:
-        """Wait until the ingester has settled as many messages as the broker has acknowledged.
+    def _drained(self) -> bool:
+        """Whether the ingester has settled as many messages as the broker has acknowledged.
 
-        It may settle more, for the broker may deliver one twice. When it settles fewer, waiting is bounded, and the
-        report tells what is missing.
+        It may settle more, for the broker may deliver one twice.
         """
-        deadline = time.monotonic() + DRAIN_TIMEOUT_S
-        while time.monotonic() < deadline:
-            settled = self._ingested.written + self._ingested.dead_lettered
-            if settled >= self._progress.acked and not self._ingested.buffered:
-                return
-            await asyncio.sleep(_POLL_S)
+        settled = self._ingested.written + self._ingested.dead_lettered
+        return settled >= self._progress.acked and not self._ingested.buffered
+
+
+async def _until(reached: Callable[[], bool]) -> None:
+    """Wait for it, but not for ever: what is missing at the end is counted by the report."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE_S):
+            while not reached():  # noqa: ASYNC110  # the programs show their state; nobody announces it
+                await asyncio.sleep(_POLL_S)
 
 
 @contextlib.asynccontextmanager

@@ -33,7 +33,7 @@ EVENTS: Final = 40
 def board(seen: Seen, pipeline: Pipeline, problem: str | None = None) -> Board:
     """The present as the page shows it."""
     line = main_line(seen.members)
-    now_ns = pipeline.get("plant_now_ns")
+    now_ns = pipeline.get("plant_now_ns") or None  # 0: the plant has not begun
     speed = pipeline.get("speed", 1.0)
     frontier = max((seen.heard_ns(m) for m in line.members if m.alive), default=0) if line else 0
     patience = _patience_ns(speed)

@@ -89,6 +89,8 @@ async def main() -> None:
             ingester = asyncio.create_task(
                 ingest(settings, broker, store, stop=stop, clock_ns=time.time_ns, status=status)
             )
+            while not status.connected:  # noqa: ASYNC110  # before the first subscription a broker keeps nothing
+                await asyncio.sleep(0.05)
             messages = an_hour_of_baking()
             async with Publisher(broker, "oven") as publisher:
                 await publisher.publish([Outgoing.of(OVEN, m, retain=isinstance(m, Birth)) for m in messages])

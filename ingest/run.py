@@ -150,7 +150,7 @@ class _Ingester:
                 link.stop_listening()
                 await self._drain()
             else:
-                self._link_is("the connection to the broker is lost")
+                self._link_is(link.reason)
         finally:
             self._status.connected = False
             await link.close()

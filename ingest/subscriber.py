@@ -48,8 +48,7 @@ _ACK_STEPS: Final = 4
 # gmqtt tells every lost connection and every retry; what matters of that is raised as LinkError and logged once.
 _LOGGER: Final = logging.getLogger("ingest.gmqtt")
 _LOGGER.setLevel(logging.CRITICAL + 1)
-for _name in ("gmqtt.mqtt.protocol", "gmqtt.mqtt.connection"):
-    logging.getLogger(_name).setLevel(logging.ERROR)
+logging.getLogger("gmqtt").setLevel(logging.ERROR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +113,16 @@ class _Client(gmqtt.Client):  # type: ignore[misc]  # gmqtt has no types
 
 
 class Link:
-    """One connection, from ``connect`` until ``lost`` is set or ``close`` is called."""
+    """One connection, from ``connect`` until ``lost`` is set or ``close`` is called.
+
+    Attributes:
+        lost: set when nothing more will come; ``reason`` says why.
+        session_present: whether the broker still knew our session.
+    """
 
     def __init__(self, client: _Client, take: Callable[[Inbound], None], clock_ns: Callable[[], int]) -> None:
         self.lost = asyncio.Event()
+        self.reason = "the connection to the broker is lost"
         self.session_present = False
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._client = client
@@ -151,6 +156,10 @@ class Link:
 
         def connected(client: _Client, flags: int, _code: int, _properties: Mapping[str, Any]) -> None:
             self.session_present = bool(flags & 1)
+            if self.session_present and not self.ready.done():
+                # The subscription stands since the last time. The embedded broker holds the SUBACK back while its
+                # window is full of messages that we have not acknowledged, and those may wait for the store.
+                self.ready.set_result(None)
             wanted = [gmqtt.Subscription(topic, qos=1, retain_handling_options=_ONLY_WHEN_NEW) for topic in topics]
             client.subscribe(wanted)
 
@@ -158,13 +167,16 @@ class Link:
 
     def on_subscribe(self, _client: _Client, _mid: int, granted: Sequence[int], _properties: Mapping[str, Any]) -> None:
         """The callback for SUBACK; QoS 0 would be no promise at all, so it is refused like a refusal."""
-        if self.ready.done():
-            return
         if all(code == 1 for code in granted):
-            self.ready.set_result(None)
+            if not self.ready.done():
+                self.ready.set_result(None)
+            return
+        codes = ", ".join(f"0x{code:02x}" if code >= _FAILURE else f"QoS {code}" for code in granted)
+        self.reason = f"the broker does not grant the subscriptions at QoS 1: {codes}"
+        if self.ready.done():
+            self._end()
         else:
-            codes = ", ".join(f"0x{code:02x}" if code >= _FAILURE else f"QoS {code}" for code in granted)
-            self.ready.set_exception(LinkError(f"the broker does not grant the subscriptions at QoS 1: {codes}"))
+            self.ready.set_exception(LinkError(self.reason))
 
     def on_disconnect(self, _client: _Client, _packet: object, _error: Exception | None = None) -> None:
         """The callback for a lost connection, whoever ended it."""

@@ -1,27 +1,24 @@
-"""The worked cases of ``golden/kpi_cases.yaml``: ours must agree, and must differ from what a naive method gives."""
+"""The worked cases of ``golden/kpi_cases.yaml`` for OEE and roll-up, and which cases are covered where.
+
+Ours must agree, and must differ from what a naive method gives. Money, energy and reliability are in
+``test_analytics_golden_money.py``.
+"""
 
 from __future__ import annotations
 
 from fractions import Fraction
-from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
+from analytics_cases import CASES, minutes, near, shift, simple
 from analytics_plant import BOOT, MIN, PATH, state
 
-from analytics.cost import HOUR_NS, costs
-from analytics.elements import Elements, by_band, total
+from analytics.elements import Elements, total
 from analytics.events import BirthEvent, CycleEvent, MachineEvents, Word
 from analytics.fold import fold_windows
 from analytics.kpi import as_vorne, kpis
 from analytics.rollup import Machine, line_oee, rty
-from contract import Band, Economics, Production, Tariff
+from contract import Production
 
-CASES: dict[str, dict[str, Any]] = {
-    case["id"]: case
-    for case in yaml.safe_load((Path(__file__).parent / "golden/kpi_cases.yaml").read_text(encoding="utf-8"))["cases"]
-}
 COVERED = {
     "OEE-VORNE",
     "OEE-FIRGELLI",
@@ -72,27 +69,6 @@ def test_every_case_is_covered_or_named_as_left_for_later() -> None:
     assert set(LATER_PARTS) <= COVERED
 
 
-def near(case: dict[str, Any], value: float) -> Any:
-    return pytest.approx(value, abs=case["abs_tol"], rel=0)
-
-
-def minutes(count: float) -> int:
-    return round(Fraction(str(count)) * MIN)
-
-
-def simple(ppt: float, run: float, cycle: float, made: int, good: int, **other: Any) -> Elements:
-    """A machine with one product: planned time, run time, ideal cycle, total and good count."""
-    return Elements(
-        apt_ns=minutes(run),
-        adet_ns=minutes(ppt) - minutes(run),
-        gq=good,
-        sq=made - good,
-        pri_pq_ns=round(Fraction(str(cycle)) * MIN * made),
-        pri_gq_ns=round(Fraction(str(cycle)) * MIN * good),
-        **other,
-    )
-
-
 @pytest.mark.parametrize("name", ["OEE-VORNE", "OEE-FIRGELLI"])
 def test_published_oee(name: str) -> None:
     case = CASES[name]
@@ -112,28 +88,6 @@ def test_published_oee(name: str) -> None:
     assert (e.pri_pq_ns - e.pri_gq_ns) / MIN == near(case, expected["quality_loss"])
     if "teep" in expected:
         assert found["teep"] == near(case, expected["teep"])
-
-
-def shift() -> Elements:
-    """The shift of ISO34-ONE-SHIFT, with the energy of UNIT-COST."""
-    given = CASES["ISO34-ONE-SHIFT"]["inputs"]
-    planned = {name: minutes(given[name]) for name in ("POT", "PDOT", "ADOT", "ADET", "AUST")}
-    kwh = CASES["UNIT-COST"]["inputs"]["kwh"]
-    return Elements(
-        pdot_ns=planned["PDOT"],
-        adot_ns=planned["ADOT"],
-        adet_ns=planned["ADET"],
-        aust_ns=planned["AUST"],
-        apt_ns=2 * planned["POT"] - sum(planned.values()),
-        unknown_ns=minutes(given["calendar"]) - planned["POT"],
-        gq=given["GQ"],
-        sq=given["SQ"],
-        rq=given["RQ"],
-        pri_pq_ns=minutes(given["PRI"]) * given["PQ"],
-        pri_gq_ns=minutes(given["PRI"]) * given["GQ"],
-        failures=given["maintenance"]["FE"],
-        energy=by_band((band[0], wh * 1000) for band, wh in kwh.items()),
-    )
 
 
 def test_iso34_one_shift() -> None:
@@ -278,110 +232,6 @@ def test_rolled_throughput_yield() -> None:
     found = rty(steps)
     assert found == near(case, case["expected"]["rty"])
     assert found ** (1 / len(steps)) == near(case, case["expected"]["normalized"])
-
-
-def rates(prices: dict[str, float]) -> Tariff:
-    bands = {name[0]: Band(name=name, price_per_kwh=price) for name, price in prices.items()}
-    return Tariff(timezone="UTC", bands=bands, hours=["f" * 24] * 12)
-
-
-def test_time_of_use_energy_charge() -> None:
-    case = CASES["TOU-DEMAND"]
-    given, expected = case["inputs"], case["expected"]
-    wh = [round(kwh * 1000) for kwh in given["kwh"]]
-    e = Elements(energy=by_band(zip((band[0] for band in given["band"]), wh, strict=True)))
-    charge = costs(e, Economics(currency="CNY", tariff=rates(given["rate"]))).energy
-    assert e.energy_wh / 1000 == near(case, expected["kwh_total"])
-    assert float(charge) == near(case, expected["energy_charge"])
-    assert float(charge) / (e.energy_wh / 1000) == near(case, expected["average_price"])
-
-
-def unit_cost_economics() -> Economics:
-    given = CASES["UNIT-COST"]["inputs"]
-    depreciation = (given["machine_price"] - given["residual"]) / (given["life_years"] * given["hours_per_year"])
-    return Economics(
-        currency="CNY",
-        operators=given["operators"],
-        wage_per_h=given["wage"],
-        # The case charges depreciation for 7.5 of 8 hours (not for the break); ours is per hour of POT.
-        depreciation_per_h=depreciation * given["charged_hours"] / given["paid_hours"],
-        material_per_unit=given["material_per_unit"],
-        scrap_credit_per_unit=given["scrap_credit"],
-        tariff=rates(given["rate"]),
-    )
-
-
-def test_unit_cost_lines() -> None:
-    case = CASES["UNIT-COST"]
-    given, expected = case["inputs"], case["expected"]
-    e = shift()
-    found = costs(e, unit_cost_economics())
-    for name in ("material", "scrap_recovery", "energy", "labour", "depreciation"):
-        assert float(getattr(found, name)) == near(case, expected[name]), name
-    others = sum(expected[name] for name in ("demand", "maintenance", "tooling", "rework", "holding", "late"))
-    sellable = e.gq + e.rq
-    assert sellable == given["sellable"]
-    assert float(found.total) + others == near(case, expected["total"])
-    assert (float(found.total) + others) / sellable == near(case, expected["unit_cost_sellable"])
-    assert (float(found.total) + others) / sellable != near(case, expected["unit_cost_produced"])
-    assert kpis(e)["energy_kwh_per_good"] == near(case, expected["sec_kwh_per_good"])
-    assert e.energy_wh / 1000 / sellable == near(case, expected["sec_kwh_per_sellable"])
-
-
-def test_the_activity_view_is_the_same_money() -> None:
-    case = CASES["UNIT-COST-ACTIVITY"]
-    expected = case["expected"]
-    e, lines = shift(), costs(shift(), unit_cost_economics())
-    pool = lines.labour + lines.depreciation
-    views = {
-        "productive": e.pri_gq_ns,
-        "quality_time": e.pri_pq_ns - e.pri_gq_ns,
-        "speed_loss": e.apt_ns - e.pri_pq_ns,
-        "changeover": e.aust_ns,
-        "delay": e.adet_ns,
-        "down_available": e.adot_ns,
-    }
-    assert sum(views.values()) == e.pbt_ns
-    money = {name: pool * Fraction(ns, e.pbt_ns) for name, ns in views.items()}
-    assert sum(money.values()) == pool
-    assert float(pool) == near(case, expected["sum"])
-    assert float(pool / Fraction(e.pbt_ns, MIN)) == near(case, expected["rate_per_min"])
-    for name, amount in money.items():
-        assert float(amount) == near(case, expected[name]), name
-
-
-def test_reliability() -> None:
-    case = CASES["REL-OEE"]
-    a, b = case["inputs"]
-    for given, expected, failures, repair in (
-        (a, case["expected"]["a"], a["failures"], a["repair"]),
-        (b, case["expected"]["b"], len(b["repair_times"]), sum(b["repair_times"])),
-    ):
-        e = Elements(apt_ns=given["uptime"] * HOUR_NS, adet_ns=repair * HOUR_NS, failures=failures)
-        found = kpis(e)
-        assert found["mtbf_h"] == near(case, expected["mtbf"])
-        assert found["mttr_h"] == near(case, expected["mttr"])
-        assert found["technical_efficiency"] == near(case, expected["availability"])
-
-
-def test_reliability_from_a_log() -> None:
-    case = CASES["REL-LOG"]
-    log, expected = case["inputs"]["log"], case["expected"]
-    reasons = {"up": "running", "fail": "breakdown"}
-    events = MachineEvents(
-        states=[state(minutes(t), reasons[what]) for t, what in log if what != "end"],
-        deaths=[Word(minutes(log[-1][0]), BOOT)],
-    )
-    e = fold_windows(events, [0, minutes(log[-1][0])])[0]
-    found = kpis(e)
-    assert e.failures == expected["failures"]
-    assert e.apt_ns / MIN == expected["uptime"]
-    assert e.ttr_ns / MIN == expected["repair"]
-    assert found["mtbf_h"] * 60 == near(case, expected["mtbf_exposure"])
-    assert found["mttr_h"] * 60 == near(case, expected["mttr"])
-    assert found["availability"] == near(case, expected["availability"])
-    assert found["mtbf_h"] * 60 != near(case, expected["mtbf_completed_only"])
-    assert found["mtbf_h"] * 60 != near(case, expected["mean_cycle_fail_to_fail"])
 
 
 def state_log() -> Elements:

@@ -13,10 +13,11 @@ from collections.abc import Iterator
 
 import aiomqtt
 import pytest
-from ingest_plant import publish
+from ingest_plant import publish, until
 
 from console.embedded_broker import MAX_PAYLOAD_BYTES, EmbeddedBroker
 from contract import MAX_BYTES, ConfigError
+from ingest.subscriber import Inbound, Session, connect
 
 V5 = aiomqtt.ProtocolVersion.V5
 
@@ -60,6 +61,31 @@ def test_a_message_of_the_largest_size_of_the_contract_comes_through(broker: Emb
             assert message.payload == payload
 
     assert MAX_PAYLOAD_BYTES >= 2 * MAX_BYTES
+    asyncio.run(scene())
+
+
+def test_a_subscriber_that_was_away_gets_everything_in_order(broker: EmbeddedBroker) -> None:
+    """And what it does not acknowledge comes again, before the rest."""
+
+    async def scene() -> None:
+        session = Session("127.0.0.1", broker.port, "away", ["away/#"], receive_maximum=1000, session_expiry_s=3600)
+        link = await connect(session, lambda _message: None, time.time_ns)
+        await link.close()
+        await publish(broker.url, [("away/x", b"%d " % n + bytes(2000)) for n in range(3000)])
+        for settled in (False, True):
+            got: list[int] = []
+
+            def take(message: Inbound, got: list[int] = got, settled: bool = settled) -> None:
+                got.append(int(message.payload.split(b" ")[0]))
+                if settled:
+                    message.acknowledge()
+
+            link = await connect(session, take, time.time_ns)
+            assert link.session_present
+            await until(lambda got=got, settled=settled: len(got) == (3000 if settled else 100))
+            await link.close()
+            assert got == list(range(len(got)))
+
     asyncio.run(scene())
 
 
@@ -119,3 +145,19 @@ def test_it_ends_with_its_parent_even_by_sigkill() -> None:
             break
         assert time.monotonic() < deadline, "the broker outlived its parent"
         time.sleep(0.05)
+
+
+def test_a_new_subscription_of_the_ingester_gets_the_births_and_a_resumed_one_not_again(broker: EmbeddedBroker) -> None:
+    async def scene() -> None:
+        async with client(broker, "early") as gateway:
+            await gateway.publish("early/birth", b"here", qos=1, retain=True)
+        session = Session("127.0.0.1", broker.port, "late", ["early/#"], receive_maximum=100, session_expiry_s=3600)
+        got: list[Inbound] = []
+        for _ in range(2):
+            link = await connect(session, lambda message: (got.append(message), message.acknowledge()), time.time_ns)  # type: ignore[func-returns-value]
+            await until(lambda: got)
+            await asyncio.sleep(0.2)
+            await link.close()
+        assert [message.payload for message in got] == [b"here"]
+
+    asyncio.run(scene())

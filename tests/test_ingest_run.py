@@ -287,6 +287,28 @@ def test_the_end_under_load_is_quick_and_the_rest_comes_after_the_restart(
     asyncio.run(scene())
 
 
+def test_a_start_with_the_store_down_and_a_full_window_is_connected_and_waits(
+    broker: EmbeddedBroker, tmp_path: Path
+) -> None:
+    async def scene() -> None:
+        async with bench(tmp_path, broker.url) as made:
+            said = plant(13, 300)
+            await made.start()
+            await made.end()
+            await publish(broker.url, made.messages(said))
+            made.store.failing = RetryLater("the store is down")
+            await made.start()
+            await until(lambda: made.status.buffered == 100)
+            assert made.status.connected
+            assert made.status.last_error == "the store is down"
+            made.store.failing = None
+            await until(lambda: made.status.written == 300)
+            await made.end()
+            assert made.store.points == expected(made, said)
+
+    asyncio.run(scene())
+
+
 def test_the_end_does_not_wait_for_a_store_that_is_down(
     broker: EmbeddedBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -343,6 +365,7 @@ class FakeLink:
     """A link over which everything has come already."""
 
     session_present = False
+    reason = "lost"
 
     def __init__(self) -> None:
         self.lost = asyncio.Event()

@@ -296,6 +296,21 @@ def test_a_refusal_is_a_link_error_with_its_reason(answers: tuple[bytes, ...], t
 
 
 @pytest.mark.usefixtures("quiet")
+def test_a_refusal_on_a_resumed_session_ends_the_link() -> None:
+    """There we do not wait for the SUBACK: the embedded broker sends none while its window is full."""
+
+    async def scene() -> None:
+        resumed = bytes([0x20, 3, 1, 0, 0])
+        async with fake_broker(resumed, suback(0x87), None) as (url, _):
+            link = await connect(session(url, "x/#"), lambda _message: None, CLOCK)
+            await asyncio.wait_for(link.lost.wait(), 5)
+            assert link.reason == "the broker does not grant the subscriptions at QoS 1: 0x87"
+            await link.close()
+
+    asyncio.run(scene())
+
+
+@pytest.mark.usefixtures("quiet")
 def test_a_broker_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CONNECT_TIMEOUT_S", 0.3)
     text, _ = refusal(None)

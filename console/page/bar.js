@@ -58,7 +58,7 @@ export function bar(root) {
     setData(counts.lost.node, "bad", f.lost ? "" : null);
     setData(counts.dead_letters.node, "bad", f.dead_letters ? "" : null);
     const behind = f.behind_ms === null ? "" : words.flow.behind(duration(f.behind_ms));
-    setText(warning, f.connected === false ? words.flow.broker : behind);
+    setText(warning, f.connected === false && board.phase !== "ended" ? words.flow.broker : behind);
   }
 
   return { link, draw };

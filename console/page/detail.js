@@ -33,7 +33,7 @@ function split(times) {
   const legend = el("ul", { class: "legend" });
   for (const [name, word] of Object.entries(words.elements)) {
     const ms = times[name] ?? 0;
-    if (!ms || !total) continue;
+    if (ms < total * 0.005 || !total) continue; // what would be told as 0 %
     const piece = el("span");
     piece.style.flexGrow = String(ms);
     const item = el("li", {}, el("i"), `${word} `, el("b", {}, `${number((100 * ms) / total)} %`));

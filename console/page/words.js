@@ -87,7 +87,7 @@ export const words = {
     title: "Stops",
     none: "No machine is stopped.",
     short: (count) => `and ${count} shorter than 30 s`,
-    units: (count) => `${count} units`,
+    units: (count) => (count === 1 ? "1 unit" : `${count} units`),
     lost: "At its ideal pace; and its people and depreciation while it stood",
     since: (clock) => `since ${clock}`,
   },

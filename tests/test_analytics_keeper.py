@@ -1,0 +1,153 @@
+"""One pass after another: in whatever order and chunks the events are stored, the stored figures end up the same."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from random import Random
+
+import pytest
+from analytics_plant import HOUR, MIN, T0
+from analytics_stream import ROWS, Points, agree, kpi_points
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analytics.keeper import Keeper, Status
+from analytics.settings import Settings
+from historian import Frame, ModelHistorian
+
+
+async def kept(chunks: Sequence[Sequence[Frame]], *, scan_every: int = 1) -> tuple[Points, Status]:
+    """The stored figures after a pass for each chunk, and one that looks for late data at the end."""
+    store, status = ModelHistorian(), Status()
+    keeper = Keeper(Settings(), store, status)
+    for number, chunk in enumerate(chunks):
+        await store.write(chunk)
+        await keeper.update(scan=number % scan_every == 0)
+    await keeper.update(scan=True)
+    return await kpi_points(store), status
+
+
+WANTED, _ = asyncio.run(kept([ROWS]))
+
+
+def test_the_figures_of_all_levels_and_windows_are_written() -> None:
+    assert {key[:2] for key in WANTED} == {(level, w) for level in ("machine", "line", "site") for w in ("5m", "1h")}
+    hours = {key[5] for key in WANTED if key[:2] == ("site", "1h")}
+    assert hours == {str(T0), str(T0 + HOUR), str(T0 + 2 * HOUR)}
+    # The clean death at 2:30:00.000 opens a window in which one machine has one instant, and nothing happened.
+    assert ("line", "5m", "plant-1", "line-1", "", str(T0 + 150 * MIN)) not in WANTED
+
+
+def test_an_hour_is_the_sum_of_its_five_minutes() -> None:
+    names = ("apt_ns", "adot_ns", "unknown_ns", "gq", "energy_wh", "failures", "pri_gq_ns")
+    hour = WANTED["line", "1h", "plant-1", "line-1", "", str(T0)]
+    fives = [WANTED["line", "5m", "plant-1", "line-1", "", str(T0 + m * MIN)] for m in range(0, 60, 5)]
+    assert {name: hour[name] for name in names} == {name: sum(five[name] for five in fives) for name in names}
+    assert hour["cost_total"] == pytest.approx(sum(five["cost_total"] for five in fives), rel=1e-12)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6), st.integers(2, 12), st.integers(1, 4))
+def test_any_order_and_any_chunks_of_the_stream_end_in_the_same_figures(seed: int, parts: int, scan_every: int) -> None:
+    draw = Random(seed)
+    rows = ROWS[:]
+    draw.shuffle(rows)
+    cuts = sorted(draw.sample(range(len(rows)), parts - 1))
+    chunks = [rows[a:b] for a, b in zip([0, *cuts], [*cuts, len(rows)], strict=True)]
+    chunks.append(draw.sample(rows, 20))  # and some of them again
+    found, _ = asyncio.run(kept(chunks, scan_every=scan_every))
+    agree(found, WANTED)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(1, 40), st.integers(0, 600))
+def test_a_stream_in_order_needs_no_search_for_late_data(step_min: int, skew_s: int) -> None:
+    """Machine by machine a little apart, as it comes from a line; only the last pass may search, and finds nothing."""
+    order = sorted(ROWS, key=lambda f: f.time_ns[0] + (skew_s * 10**9 if f.tags["machine"] == "quiet" else 0))
+    chunks: dict[int, list[Frame]] = {}
+    for frame in order:
+        late = skew_s * 10**9 if frame.tags["machine"] == "quiet" else 0
+        chunks.setdefault((frame.time_ns[0] + late) // (step_min * MIN), []).append(frame)
+
+    async def go() -> None:
+        store, status = ModelHistorian(), Status()
+        keeper = Keeper(Settings(), store, status)
+        for chunk in chunks.values():
+            await store.write(chunk)
+            await keeper.update(scan=False)
+        before = await kpi_points(store)
+        await keeper.update(scan=True)
+        assert before == await kpi_points(store)
+        agree(before, WANTED)
+
+    asyncio.run(go())
+
+
+def test_late_data_are_found_by_counting_and_only_what_differs_is_written_again() -> None:
+    def late(frame: Frame) -> bool:
+        is_lot = frame.measurement == "cycle" and frame.tags["machine"] == "quiet"
+        return is_lot and T0 + 20 * MIN <= frame.time_ns[0] < T0 + 25 * MIN
+
+    async def go() -> None:
+        store, status = ModelHistorian(), Status()
+        keeper = Keeper(Settings(), store, status)
+        await store.write([frame for frame in ROWS if not late(frame)])
+        assert await keeper.update(scan=True)  # everything is news to a new keeper
+        assert not await keeper.update(scan=True)
+        written = status.windows_written
+        await store.write([frame for frame in ROWS if late(frame)])
+        assert not await keeper.update(scan=False)
+        assert await keeper.update(scan=True)
+        assert status.windows_written == written + 1
+        assert status.late_recomputed == 1
+        agree(await kpi_points(store), WANTED)
+
+    asyncio.run(go())
+
+
+def test_a_point_that_is_counted_and_never_shown_is_late_once_and_not_for_ever() -> None:
+    class Odd(ModelHistorian):
+        async def count(self, measurement: str, every_ns: int, start_ns: int, end_ns: int) -> dict[int, int]:
+            counts = await super().count(measurement, every_ns, start_ns, end_ns)
+            return {start: number + 1 for start, number in counts.items()}
+
+    async def go() -> None:
+        store = Odd()
+        await store.write(ROWS)
+        keeper = Keeper(Settings(), store, Status())
+        assert [await keeper.update(scan=True) for _ in range(3)] == [True, False, False]
+
+    asyncio.run(go())
+
+
+def test_a_pass_over_nothing_new_writes_nothing() -> None:
+    async def go() -> None:
+        store, status = ModelHistorian(), Status()
+        keeper = Keeper(Settings(), store, status)
+        assert not await keeper.update(scan=True)
+        assert status == Status()
+        await store.write(ROWS)
+        await keeper.update(scan=True)
+        written = status.windows_written
+        await keeper.update(scan=True)
+        await keeper.update(scan=False)
+        assert status.windows_written == written
+
+    asyncio.run(go())
+
+
+def test_a_restart_ends_in_the_same_figures_and_looks_no_further_back_than_told() -> None:
+    async def go() -> None:
+        store = ModelHistorian()
+        await store.write(ROWS)
+        await Keeper(Settings(), store, Status()).update(scan=True)
+        await Keeper(Settings(), store, Status()).update(scan=True)
+        agree(await kpi_points(store), WANTED)
+        short, status = ModelHistorian(), Status()
+        await short.write(ROWS)
+        await Keeper(Settings(lookback_h=0.5), short, status).update(scan=True)
+        assert min(int(key[5]) for key in await kpi_points(short)) == T0 + 2 * HOUR
+        agree(await kpi_points(short), {key: value for key, value in WANTED.items() if int(key[5]) >= T0 + 2 * HOUR})
+
+    asyncio.run(go())

@@ -1,0 +1,175 @@
+"""The way out: everything is acknowledged, in order, over a link that breaks; and the will is for those who vanish."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator
+
+import aiomqtt
+import pytest
+
+from console.embedded_broker import EmbeddedBroker
+from contract import Address, Death, LinkError
+from service import Broker
+from simulator.outgoing import Outgoing
+from simulator.publisher import Publisher
+
+HERE = Address("acme", "plant-1", "production", "line-1", "gateway")
+WILL = ("test/will", b"gone")
+TIMEOUT_S = 30.0
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[Broker]:
+    with EmbeddedBroker() as running:
+        yield Broker(url=running.url)
+
+
+def deaths(count: int, boot: str) -> list[Outgoing]:
+    return [Outgoing.of(HERE, Death(boot=boot, seq=n, t=n, reason="test")) for n in range(1, count + 1)]
+
+
+@contextlib.asynccontextmanager
+async def listening(broker: Broker, topic: str) -> AsyncIterator[aiomqtt.Client]:
+    async with aiomqtt.Client(broker.host, broker.port, protocol=aiomqtt.ProtocolVersion.V5) as client:
+        await client.subscribe(topic, qos=1)
+        yield client
+
+
+async def heard(client: aiomqtt.Client, last: bytes) -> list[bytes]:
+    got: list[bytes] = []
+    async for message in client.messages:
+        got.append(bytes(message.payload))
+        if got[-1] == last:
+            return got
+    raise AssertionError("unreachable")
+
+
+class Cutter:
+    """A proxy that cuts the line after so many bytes, each time, for a given number of times."""
+
+    def __init__(self, broker: Broker, after_bytes: int, times: int) -> None:
+        self.broker, self.after_bytes, self.left = broker, after_bytes, times
+        self.port = 0
+
+    async def __aenter__(self) -> Broker:
+        self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        return Broker(url=f"mqtt://127.0.0.1:{self.server.sockets[0].getsockname()[1]}")
+
+    async def __aexit__(self, *error: object) -> None:
+        self.server.close()
+
+    async def _serve(self, here: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        there, out = await asyncio.open_connection(self.broker.host, self.broker.port)
+
+        async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter, limit: int | None) -> None:
+            passed = 0
+            while data := await source.read(1000):
+                passed += len(data)
+                if limit is not None and passed > limit:
+                    self.left -= 1
+                    break
+                sink.write(data)
+                await sink.drain()
+            out.close()
+            back.close()
+
+        limit = self.after_bytes if self.left > 0 else None
+        with contextlib.suppress(ConnectionError):
+            await asyncio.gather(pump(here, out, limit), pump(there, back, None))
+
+
+def run(coroutine) -> None:
+    asyncio.run(asyncio.wait_for(coroutine, TIMEOUT_S))
+
+
+def test_everything_is_acknowledged_in_order(broker: Broker) -> None:
+    async def scenario() -> None:
+        items, acked = deaths(200, "aaaaaaaa"), []
+        async with listening(broker, HERE.topic("death")) as client:
+            async with Publisher(broker, "in-order", on_acked=acked.append) as publisher:
+                await publisher.publish(items)
+                assert publisher.connected
+                assert (publisher.sent, publisher.acked) == (200, 200)
+            assert acked == items
+            assert await heard(client, items[-1].payload) == [item.payload for item in items]
+
+    run(scenario())
+
+
+def test_a_link_that_breaks_loses_nothing(broker: Broker) -> None:
+    async def scenario() -> None:
+        items, acked = deaths(400, "bbbbbbbb"), []
+        async with listening(broker, HERE.topic("death")) as client:
+            async with Cutter(broker, after_bytes=8_000, times=4) as through:
+                publisher = Publisher(through, "cut", on_acked=acked.append, jitter=lambda: 0.0)
+                async with publisher:
+                    await publisher.publish(items)
+            assert acked == items, "each message is acknowledged once, in order"
+            assert publisher.sent > len(items), "some had to be sent again"
+            got = await heard(client, items[-1].payload)
+            assert list(dict.fromkeys(got)) == [item.payload for item in items]
+
+    run(scenario())
+
+
+def test_the_will_is_for_those_who_vanish(broker: Broker) -> None:
+    async def scenario() -> None:
+        async with listening(broker, WILL[0]) as client:
+            async with Publisher(broker, "peaceful", will=WILL):
+                pass
+            with contextlib.suppress(ZeroDivisionError):
+                async with Publisher(broker, "broken", will=(WILL[0], b"crashed")):
+                    raise ZeroDivisionError
+            assert await heard(client, b"crashed") == [b"crashed"]
+
+    run(scenario())
+
+
+def test_no_broker_is_one_clear_line() -> None:
+    async def scenario() -> None:
+        with socket.socket() as taken:  # bound, and nobody listens
+            taken.bind(("127.0.0.1", 0))
+            port = taken.getsockname()[1]
+            with pytest.raises(LinkError, match=rf"127\.0\.0\.1:{port}.*start one, or set broker\.url"):
+                async with Publisher(Broker(url=f"mqtt://127.0.0.1:{port}"), "nobody"):
+                    pass
+
+    run(scenario())
+
+
+def test_the_wait_for_a_broker_grows_and_has_a_limit(broker: Broker) -> None:
+    async def scenario() -> None:
+        waits: list[float] = []
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+
+            class Enough(Exception):
+                pass
+
+            async def sleep(seconds: float) -> None:
+                waits.append(seconds)
+                if len(waits) == 8:
+                    raise Enough
+
+            url = f"mqtt://127.0.0.1:{taken.getsockname()[1]}"
+            patient = Publisher(Broker(url=url), "patient", keep_trying=True, sleep=sleep, jitter=lambda: 1.0)
+            with pytest.raises(Enough):
+                await patient.__aenter__()
+        assert waits == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0])
+
+    run(scenario())
+
+
+def test_a_failure_of_the_listener_is_not_swallowed(broker: Broker) -> None:
+    async def scenario() -> None:
+        def full(_: Outgoing) -> None:
+            raise OSError("disk full")
+
+        with pytest.raises(OSError, match="disk full"):
+            async with Publisher(broker, "full", on_acked=full) as publisher:
+                await publisher.publish(deaths(50, "cccccccc"))
+
+    run(scenario())
