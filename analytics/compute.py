@@ -113,8 +113,11 @@ async def compute(
 
 
 async def newest(store: Historian, *, since_ns: int | None = None) -> dict[str, dict[Path, int]]:
-    """Per measurement the newest event time of each machine at or after ``since_ns``."""
-    queries = [Query(name, ("_boot",), {}, since_ns, None, last=True) for name in _SAID]
+    """Per measurement the newest event time of each address at or after ``since_ns``.
+
+    Without the deaths: a will has the broker's time, and a clean death comes after words of its own time.
+    """
+    queries = [Query(name, ("_boot",), {}, since_ns, None, last=True) for name in ("birth", *_SAID)]
     tables = [await store.read(query) for query in queries]
     return {
         query.measurement: {path: table.time_ns[rows.start] for path, rows in series(table)}
@@ -220,16 +223,17 @@ def _tally(times: Sequence[int], bounds: Sequence[int]) -> dict[int, int]:
 
 
 def _masked(plant: Plant, start: int) -> list[Path]:
-    """The machines whose newest state before ``start`` is of another boot than the one that speaks at ``start``.
+    """The machines whose newest state or reading before ``start`` is not of the boot that speaks at ``start``.
 
     It happens when a history is filled in over the events of an earlier run.
     """
     masked: list[Path] = []
     for path, events in plant.items():
         born = max(((birth.t, birth.boot) for birth in events.births if birth.t <= start), default=None)
-        carried = max(((row.t, row.boot) for row in events.states if row.t < start), default=None)
-        if born is not None and carried is not None and carried[1] != born[1]:
-            masked.append(path)
+        for rows in (events.states, events.readings):
+            carried = max(((row.t, row.boot) for row in rows if row.t < start), default=None)
+            if born is not None and carried is not None and carried[1] != born[1]:
+                masked.append(path)
     return masked
 
 

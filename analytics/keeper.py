@@ -89,21 +89,25 @@ class Keeper:
         if not scan and until_ns == self._until_ns and self._knows(heard):
             return False
         oldest_ns = self._oldest(until_ns)
-        start_ns, strangers = self._changed_since(heard, until_ns)
+        start_ns, anew = self._changed_since(heard, until_ns)
         start_ns = max(start_ns, oldest_ns)
-        counted = await self._count(oldest_ns, start_ns) if scan or strangers else {}
-        late = self._late(counted)
-        results = await (
-            self._compute_late(late[0], oldest_ns, until_ns) if late else self._compute(start_ns, until_ns)
-        )
+        counted = await self._count(oldest_ns, start_ns) if scan or anew else {}
+        late = {name: self._late(name, counts) for name, counts in counted.items()}
+        late_starts = sorted({start for starts in late.values() for start in starts})
+        if anew or late.get("birth") or late.get("death"):
+            results = await self._compute(oldest_ns, until_ns)
+        elif late_starts:
+            results = await self._compute_late(late_starts[0], oldest_ns, until_ns)
+        else:
+            results = await self._compute(start_ns, until_ns)
         changed = self._differences(results)
         frames = await self._offload(partial(self._frames, changed))
         if frames:
             await self._store.write(frames)
-        self._status.late_recomputed += sum(start in self._written for start in late)
+        self._status.late_recomputed += sum(start in self._written for start in late_starts)
         self._remember(heard, until_ns, changed)
         self._remember_points(results, counted)
-        return bool(late)
+        return bool(late_starts)
 
     def _knows(self, heard: Mapping[str, Mapping[Path, int]]) -> bool:
         """Whether there is no newer word of any machine."""
@@ -115,18 +119,24 @@ class Keeper:
         return max(0, until_ns - self._lookback_ns) // longest_ns * longest_ns
 
     def _changed_since(self, heard: Mapping[str, Mapping[Path, int]], until_ns: int) -> tuple[int, bool]:
-        """From when on figures may have changed, and whether a machine speaks that was never heard before."""
+        """From when on figures may have changed, and whether all must be taken anew.
+
+        That is so when an address speaks for the first time, or is born: a birth says what has held before it, too.
+        """
         start_ns = until_ns if self._until_ns is None else min(self._until_ns, until_ns)
-        strangers = False
+        anew = False
         for name, newest_of in heard.items():
             for path, t in newest_of.items():
-                known = [times[path] for times in self._heard.values() if path in times]
-                strangers = strangers or not known
                 before = self._heard[name].get(path)
-                if known and t != before:
-                    # Silence that ends was perhaps none: back to the last word, and to the last reading.
-                    start_ns = min(start_ns, max(known) if name != "meter" else min(max(known), before or max(known)))
-        return start_ns, strangers
+                if t == before:
+                    continue
+                known = [times[path] for times in self._heard.values() if path in times]
+                anew = anew or not known or name == "birth"
+                # Silence that ends was perhaps none: back to the last word, and to the last reading.
+                start_ns = min(
+                    [start_ns, *([max(known)] if known else []), *([before] if before and name == "meter" else [])]
+                )
+        return start_ns, anew
 
     async def _count(self, oldest_ns: int, end_ns: int) -> _Counted:
         """The points that the historian holds of each window before that of ``end_ns``; windows without any as zero."""
@@ -137,16 +147,9 @@ class Keeper:
             counted[name] = {start: stored.get(start, 0) for start in starts}
         return counted
 
-    def _late(self, counted: _Counted) -> list[int]:
+    def _late(self, name: str, counts: Mapping[int, int]) -> list[int]:
         """The windows of which the historian holds other points than their figures were taken from."""
-        return sorted(
-            {
-                start
-                for name, counts in counted.items()
-                for start, number in counts.items()
-                if number != self._points[name].get(start, 0)
-            }
-        )
+        return [start for start, number in counts.items() if number != self._points[name].get(start, 0)]
 
     async def _compute(self, start_ns: int, until_ns: int, *, news_ns: int | None = None) -> Results:
         bounds = window_bounds(start_ns, until_ns + 1, self._base_ns)

@@ -124,7 +124,7 @@ class _Demo:
             page = start(self._serve(ends["page"]))
             await self._page_up.wait()  # a taken port is told before anything else begins
             ingester = start(self._ingest(ends["ingest"]))
-            analyst = start(analyse(AnalyticsSettings(), self._store, stop=ends["analytics"], status=self._analysed))
+            analyst = start(self._analyse(ends["analytics"]))
             # Before the first subscription a broker keeps nothing: what is published then is gone.
             await _until(lambda: self._ingested.connected)
             await self._simulate(stop)
@@ -151,6 +151,11 @@ class _Demo:
         settings = IngestSettings(dead_letters=str(self._run.dead_letters))
         return ingest(settings, self._broker, self._store, stop=stop, clock_ns=time.time_ns, status=self._ingested)
 
+    async def _analyse(self, stop: asyncio.Event) -> None:
+        """From when the history is stored: one pass over a day is faster than a pass at each of its hours."""
+        await _until(lambda: stop.is_set() or (self._progress.phase != "history" and self._drained()))
+        await analyse(AnalyticsSettings(), self._store, stop=stop, status=self._analysed)
+
     def _serve(self, stop: asyncio.Event) -> Coroutine[Any, Any, None]:
         return web.serve(
             Page(port=self._options.port), self._store, self._pipeline, stop=stop, on_ready=self._page_is_up
@@ -159,7 +164,7 @@ class _Demo:
     def _page_is_up(self, url: str) -> None:
         print(f"qilu: the factory is at {url}   (Ctrl-C ends it)", file=sys.stderr, flush=True)
         if self._options.browser:
-            webbrowser.open(url)
+            asyncio.get_running_loop().run_in_executor(None, webbrowser.open, url)  # it may take its time
         self._page_up.set()
 
     def _pipeline(self) -> Pipeline:

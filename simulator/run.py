@@ -36,6 +36,8 @@ SLICE_NS: Final = HOUR_NS
 FAST_SLICE_NS: Final = 10 * MINUTE_NS
 GRACE_S: Final = 10.0
 """How long a stop waits for what is not acknowledged."""
+CONNECT_GRACE_S: Final = 2.0
+"""How long a stop that comes at the very start waits for the broker; then there is at least an orderly empty run."""
 _LOG: Final = logging.getLogger("qilu.simulator")
 T = TypeVar("T")
 
@@ -130,7 +132,7 @@ async def simulate(
         )
         run = _Run(settings, factory, publisher, ledger, heartbeat, progress or Progress(), stop, clock_ns)
         ledger.begin(seed=settings.seed, sector=settings.sector, start_ns=start_ns)
-        await run.until_stuck(stack.enter_async_context(publisher), grace_s=0.0)
+        await run.until_stuck(stack.enter_async_context(publisher), grace_s=CONNECT_GRACE_S)
         await run.open()
         await run.history(start_ns + round(settings.history_h * HOUR_NS))
         if not settings.start and settings.speed == 1:

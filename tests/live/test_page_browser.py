@@ -8,15 +8,14 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import page_plant
 import pytest
-from page_plant import CALM, LINE, MIN, NOW, H
-from page_served import WAIT_S, Server  # first: it makes the plant of tests/ importable
+from page_served import WAIT_S, Server, page_plant
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.ui import WebDriverWait
 
+LINE, NOW, MIN = page_plant.LINE, page_plant.NOW, page_plant.MIN
 EVIL = "<script>window.ran=1<:script>"
 EVIL_CAUSE = "<img src=x onerror='window.ran=1'>"
 DOWN = {"state": "Aborted", "reason": "breakdown", "cause": EVIL_CAUSE}
@@ -108,7 +107,7 @@ def test_live_figures_are_drawn_and_change(browser: webdriver.Chrome, serving: C
     fields = {"apt_ns": 1, "pri_pq_ns": 1, "pri_gq_ns": 1, "gq": 1, "rq": 0, "sellable": 1, "cost_total": 1e6}
     server.write(
         page_plant.kpi_frame("line", LINE, "5m", start, start + MIN, fields),
-        page_plant.state_frame("press-1", [(NOW + MIN, CALM), (NOW + 2 * MIN, DOWN)]),
+        page_plant.state_frame("press-1", [(NOW + MIN, page_plant.CALM), (NOW + 2 * MIN, DOWN)]),
     )
     wait(browser, "return document.querySelector('.tile').dataset.look === 'aborted'")
     wait(browser, f"return document.querySelector('[data-figure=unit_cost] .value').textContent !== '{before}'")
@@ -237,7 +236,7 @@ def test_what_is_wrong_on_the_way_is_seen(browser: webdriver.Chrome, serving: Ca
 
 def test_a_phone_sees_the_stops_first(browser: webdriver.Chrome, serving: Callable[..., Server]) -> None:
     server = serving()
-    server.write(page_plant.state_frame("drum-1", [(NOW + H // 60, DOWN)]))
+    server.write(page_plant.state_frame("drum-1", [(NOW + MIN, DOWN)]))
     resize(browser, 390, 844)
     open_page(browser, server, 22)
     wait(browser, "return document.querySelector('.events li[data-lasts]') !== null")
