@@ -15,31 +15,36 @@ counts up by one over all messages of one address within a boot, so a gap in it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from math import isfinite
 from typing import Annotated, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Meta, Struct
 
-from contract.packml import Mode, PackMLState, Reason
+from contract.parts import (
+    Boot,
+    CommandRow,
+    Count,
+    CycleRow,
+    DeliveryRow,
+    Economics,
+    MeterRow,
+    Name,
+    OrderRow,
+    Production,
+    ReplyRow,
+    ReturnRow,
+    Sensor,
+    ShipmentRow,
+    StateRow,
+    Text,
+    Time,
+    check_names,
+)
 
 VERSION: Final = 1
-MAX_INT: Final = 2**53 - 1
-"""The largest integer on the wire: what JSON readers in every language keep exactly (RFC 8259, section 6)."""
 MAX_ROWS: Final = 1000
-
-Time = Annotated[int, Meta(ge=0, le=2**63 - 1, description="event time, ns since 1970-01-01 UTC")]
-Count = Annotated[int, Meta(ge=0, le=MAX_INT)]
-Duration = Annotated[int, Meta(ge=0, le=2**63 - 1, description="ns")]
-Boot = Annotated[str, Meta(pattern=r"\A[0-9a-f]{8,32}\Z", description="hexadecimal, random at each start")]
-Name = Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_]{0,62}\Z", description="lower case, digits and _")]
-Text = Annotated[str, Meta(max_length=200)]
-Money = Annotated[float, Meta(description="in the currency that the birth names")]
-
-RESERVED_NAMES: Final = frozenset({"time", "enterprise", "site", "area", "line", "machine"})
-"""Words that stores keep for time and tags: no sensor or counter may have them as its name."""
 
 
 class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -64,79 +69,6 @@ class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         for before, after in pairwise(times):
             if after <= before:
                 raise ValueError(f"times do not increase: {after} after {before}")
-
-
-class _Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A part of a message."""
-
-
-class Sensor(_Part, frozen=True, kw_only=True):
-    """One sensor of a machine: its unit (UCUM or plain) and the band in steady production."""
-
-    unit: Text
-    low: float | None = None
-    high: float | None = None
-
-
-class Production(_Part, frozen=True, kw_only=True):
-    """The operation that a machine performs.
-
-    ``step`` is the operation's name, ``position`` its place in the routing from 1; machines of one step work in
-    parallel. ``ideal_cycle_ns`` is the planned run time per item (ISO 22400-2 PRI) at this machine.
-    """
-
-    step: Text
-    position: Annotated[int, Meta(ge=1, le=1000)]
-    ideal_cycle_ns: Annotated[int, Meta(ge=1, le=2**63 - 1)]
-
-
-class Band(_Part, frozen=True, kw_only=True):
-    """One tier of an electricity tariff; ``price_per_kwh`` in the currency of the economics."""
-
-    name: Text
-    price_per_kwh: Money
-
-
-class Tariff(_Part, frozen=True, kw_only=True):
-    """Time-of-use electricity price.
-
-    ``bands`` maps a one-letter code to its band; ``hours`` has twelve strings, January first, of 24 codes each:
-    the band in force in that hour of the local day in ``timezone`` (IANA name).
-    """
-
-    timezone: Text
-    bands: dict[Annotated[str, Meta(min_length=1, max_length=1)], Band]
-    hours: list[Annotated[str, Meta(min_length=24, max_length=24)]]
-
-    def check(self) -> None:
-        """Refuse an unknown zone, a missing month or an undeclared code; raises ValueError."""
-        try:
-            ZoneInfo(self.timezone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(f"tariff: no time zone {self.timezone!r}") from None
-        if len(self.hours) != 12:
-            raise ValueError(f"tariff: {len(self.hours)} months, not 12")
-        for month, codes in enumerate(self.hours, start=1):
-            unknown = set(codes) - self.bands.keys()
-            if unknown:
-                raise ValueError(f"tariff: month {month} uses undeclared bands {sorted(unknown)}")
-
-
-class Economics(_Part, frozen=True, kw_only=True):
-    """What a machine's time, material and energy cost.
-
-    ``operators`` is the (fractional) number of people that the machine ties up, ``wage_per_h`` what one of them
-    costs per paid hour, ``material_per_unit`` the standard cost of the material that enters at this step per unit
-    started, ``scrap_credit_per_unit`` what a scrapped unit brings back.
-    """
-
-    currency: Annotated[str, Meta(pattern=r"\A[A-Z]{3}\Z", description="ISO 4217")]
-    operators: Annotated[float, Meta(ge=0)] = 0.0
-    wage_per_h: Money = 0.0
-    depreciation_per_h: Money = 0.0
-    material_per_unit: Money = 0.0
-    scrap_credit_per_unit: Money = 0.0
-    tariff: Tariff | None = None
 
 
 class Birth(Message, frozen=True, kw_only=True):
@@ -164,7 +96,7 @@ class Birth(Message, frozen=True, kw_only=True):
 
     def check(self) -> None:
         """Refuse reserved names and a broken tariff."""
-        _check_names([*self.sensors, *self.counters])
+        check_names([*self.sensors, *self.counters])
         if self.economics is not None and self.economics.tariff is not None:
             self.economics.tariff.check()
 
@@ -203,7 +135,7 @@ class Telemetry(Message, frozen=True, kw_only=True):
         Message.check(self)
         if not self.t or not self.values:
             raise ValueError("no samples")
-        _check_names(self.values)
+        check_names(self.values)
         for name, column in self.values.items():
             if len(column) != len(self.t):
                 raise ValueError(f"sensor {name} has {len(column)} values for {len(self.t)} times")
@@ -212,53 +144,16 @@ class Telemetry(Message, frozen=True, kw_only=True):
                     raise ValueError(f"sensor {name} has the value {value}")
 
 
-class StateRow(_Part, frozen=True, kw_only=True):
-    """A PackML state entered at ``t``; it holds until the next row."""
-
-    t: Time
-    state: PackMLState
-    reason: Reason
-    mode: Mode = Mode.PRODUCTION
-    order: Text | None = None
-    cause: Text | None = None
-
-
 class State(Message, frozen=True, kw_only=True):
     """States entered."""
 
     rows: list[StateRow]
 
 
-class CycleRow(_Part, frozen=True, kw_only=True):
-    """One lot or unit finished at ``t`` at this step.
-
-    ``good + scrap + rework`` is the quantity produced (ISO 22400-2 PQ = GQ + SQ + RQ); reworked items are mended
-    in place and go on. ``ideal_ns`` is the planned run time of the whole lot, ``actual_ns`` the time that the
-    machine was executing it.
-    """
-
-    t: Time
-    order: Text
-    product: Text
-    variant: Text
-    good: Count
-    scrap: Count
-    rework: Count
-    ideal_ns: Duration
-    actual_ns: Duration
-
-
 class Cycle(Message, frozen=True, kw_only=True):
     """Lots or units finished."""
 
     rows: list[CycleRow]
-
-
-class MeterRow(_Part, frozen=True, kw_only=True):
-    """Readings of cumulative counters at ``t``, in the units that the birth declares. A fall is a reset to zero."""
-
-    t: Time
-    counters: dict[Name, Count]
 
 
 class Meter(Message, frozen=True, kw_only=True):
@@ -272,19 +167,7 @@ class Meter(Message, frozen=True, kw_only=True):
         for row in self.rows:
             if not row.counters:
                 raise ValueError("a reading without counters")
-            _check_names(row.counters)
-
-
-class OrderRow(_Part, frozen=True, kw_only=True):
-    """A consumer's order: options chosen, quantity, price and due date."""
-
-    t: Time
-    order: Text
-    product: Text
-    options: dict[Text, Text]
-    quantity: Count
-    price: Money
-    due: Time
+            check_names(row.counters)
 
 
 class Order(Message, frozen=True, kw_only=True):
@@ -293,27 +176,10 @@ class Order(Message, frozen=True, kw_only=True):
     rows: list[OrderRow]
 
 
-class DeliveryRow(_Part, frozen=True, kw_only=True):
-    """Units of an order that the consumer got."""
-
-    t: Time
-    order: Text
-    quantity: Count
-
-
 class Delivery(Message, frozen=True, kw_only=True):
     """Deliveries made."""
 
     rows: list[DeliveryRow]
-
-
-class ReturnRow(_Part, frozen=True, kw_only=True):
-    """Units of an order that came back."""
-
-    t: Time
-    order: Text
-    quantity: Count
-    reason: Text
 
 
 class Return(Message, frozen=True, kw_only=True):
@@ -322,49 +188,16 @@ class Return(Message, frozen=True, kw_only=True):
     rows: list[ReturnRow]
 
 
-class ShipmentRow(_Part, frozen=True, kw_only=True):
-    """Material on its way from a supplier: promised, shipped, received or defective."""
-
-    t: Time
-    shipment: Text
-    material: Text
-    status: Annotated[str, Meta(pattern=r"\A(promised|shipped|received)\Z")]
-    quantity: float
-    defective: float = 0.0
-    price: Money = 0.0
-    promised: Time | None = None
-
-
 class Shipment(Message, frozen=True, kw_only=True):
     """Shipments."""
 
     rows: list[ShipmentRow]
 
 
-class CommandRow(_Part, frozen=True, kw_only=True):
-    """What a machine should do, until when the command is valid, and under which interlock."""
-
-    t: Time
-    command: Text
-    action: Text
-    arguments: dict[Text, Text] = {}
-    expires: Time | None = None
-    interlock: Text | None = None
-
-
 class Command(Message, frozen=True, kw_only=True):
     """Commands to a machine."""
 
     rows: list[CommandRow]
-
-
-class ReplyRow(_Part, frozen=True, kw_only=True):
-    """What became of a command."""
-
-    t: Time
-    command: Text
-    status: Annotated[str, Meta(pattern=r"\A(accepted|refused|done)\Z")]
-    reason: Text | None = None
 
 
 class Reply(Message, frozen=True, kw_only=True):
@@ -388,9 +221,3 @@ KINDS: Final[dict[str, type[Message]]] = {
     "reply": Reply,
 }
 """The last level of a topic -> the structure of its payload."""
-
-
-def _check_names(names: Iterable[str]) -> None:
-    for name in names:
-        if name in RESERVED_NAMES:
-            raise ValueError(f"the name {name!r} is reserved")

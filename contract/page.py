@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from contract import errors, messages, packml
+from contract import errors, messages, packml, parts
 from contract.address import LEVELS, MAX_LEVEL_CHARS, Address
 from contract.wire_json import MAX_BYTES, encode
 
@@ -31,11 +31,11 @@ plant: `qilu replay` and the simulator have no other way in.
 
 def page() -> str:
     """The whole page as Markdown."""
-    parts = [_HEAD, _addresses(), _rules()]
-    parts += [_kind(kind, type_) for kind, type_ in messages.KINDS.items()]
-    parts += ["## Parts of messages\n\n", *(_structure(type_, "###") for type_ in _part_types())]
-    parts += [_states(), _errors()]
-    return "".join(parts).rstrip() + "\n"
+    sections = [_HEAD, _addresses(), _rules()]
+    sections += [_kind(kind, type_) for kind, type_ in messages.KINDS.items()]
+    sections += ["## Parts of messages\n\n", *(_structure(type_, "###") for type_ in _part_types())]
+    sections += [_states(), _errors()]
+    return "".join(sections).rstrip() + "\n"
 
 
 def _addresses() -> str:
@@ -55,7 +55,7 @@ def _rules() -> str:
         f"most 2^63 − 1; a message has at most {messages.MAX_ROWS} rows. Refused, with the reason, are: unknown and "
         "missing fields, wrong types, NaN and infinities, integers beyond their range, times that do not increase, "
         "columns of unequal length and names that stores reserve "
-        f"({', '.join(f'`{name}`' for name in sorted(messages.RESERVED_NAMES))}). "
+        f"({', '.join(f'`{name}`' for name in sorted(parts.RESERVED_NAMES))}). "
         "What is refused goes to the dead letters and stops nothing else.\n\n"
     )
 
@@ -74,8 +74,8 @@ def _structure(type_: type[msgspec.Struct], heading: str) -> str:
 
 
 def _part_types() -> Iterator[type[msgspec.Struct]]:
-    for _name, type_ in sorted(vars(messages).items()):
-        if inspect.isclass(type_) and issubclass(type_, messages._Part) and type_ is not messages._Part:
+    for _name, type_ in sorted(vars(parts).items()):
+        if inspect.isclass(type_) and issubclass(type_, parts.Part) and type_ is not parts.Part:
             yield type_
 
 
@@ -141,9 +141,9 @@ def _json_type(schema: dict[str, Any]) -> str:
 
 _BOOT = "5ca1ab1e"
 _T = 1_795_305_600_000_000_000
-_TARIFF = messages.Tariff(
+_TARIFF = parts.Tariff(
     timezone="Asia/Shanghai",
-    bands={"p": messages.Band(name="peak", price_per_kwh=1.04), "f": messages.Band(name="flat", price_per_kwh=0.67)},
+    bands={"p": parts.Band(name="peak", price_per_kwh=1.04), "f": parts.Band(name="flat", price_per_kwh=0.67)},
     hours=["f" * 16 + "p" * 6 + "ff"] * 12,
 )
 
@@ -155,10 +155,10 @@ EXAMPLES: dict[str, messages.Message] = {
         role="machine",
         model="servo press line 400 t",
         version="1.0",
-        sensors={"press_force": messages.Sensor(unit="kN", low=2600, high=2900)},
+        sensors={"press_force": parts.Sensor(unit="kN", low=2600, high=2900)},
         counters={"energy_wh": "Wh"},
-        production=messages.Production(step="stamp", position=1, ideal_cycle_ns=16_000_000_000),
-        economics=messages.Economics(currency="CNY", operators=3, wage_per_h=43.52, tariff=_TARIFF),
+        production=parts.Production(step="stamp", position=1, ideal_cycle_ns=16_000_000_000),
+        economics=parts.Economics(currency="CNY", operators=3, wage_per_h=43.52, tariff=_TARIFF),
     ),
     "death": messages.Death(boot=_BOOT, seq=0, t=None, reason="connection lost"),
     "telemetry": messages.Telemetry(
@@ -171,8 +171,8 @@ EXAMPLES: dict[str, messages.Message] = {
         boot=_BOOT,
         seq=3,
         rows=[
-            messages.StateRow(t=_T, state=packml.PackMLState.EXECUTE, reason=packml.Reason.RUNNING, order="o-1"),
-            messages.StateRow(
+            parts.StateRow(t=_T, state=packml.PackMLState.EXECUTE, reason=packml.Reason.RUNNING, order="o-1"),
+            parts.StateRow(
                 t=_T + 9_000_000_000,
                 state=packml.PackMLState.ABORTED,
                 reason=packml.Reason.BREAKDOWN,
@@ -185,7 +185,7 @@ EXAMPLES: dict[str, messages.Message] = {
         boot=_BOOT,
         seq=4,
         rows=[
-            messages.CycleRow(
+            parts.CycleRow(
                 t=_T,
                 order="o-1",
                 product="washing machine",
@@ -198,12 +198,12 @@ EXAMPLES: dict[str, messages.Message] = {
             )
         ],
     ),
-    "meter": messages.Meter(boot=_BOOT, seq=5, rows=[messages.MeterRow(t=_T, counters={"energy_wh": 482_113})]),
+    "meter": messages.Meter(boot=_BOOT, seq=5, rows=[parts.MeterRow(t=_T, counters={"energy_wh": 482_113})]),
     "order": messages.Order(
         boot=_BOOT,
         seq=1,
         rows=[
-            messages.OrderRow(
+            parts.OrderRow(
                 t=_T,
                 order="o-1",
                 product="washing machine",
@@ -214,15 +214,13 @@ EXAMPLES: dict[str, messages.Message] = {
             )
         ],
     ),
-    "delivery": messages.Delivery(boot=_BOOT, seq=2, rows=[messages.DeliveryRow(t=_T, order="o-1", quantity=6)]),
-    "return": messages.Return(
-        boot=_BOOT, seq=3, rows=[messages.ReturnRow(t=_T, order="o-1", quantity=1, reason="noise")]
-    ),
+    "delivery": messages.Delivery(boot=_BOOT, seq=2, rows=[parts.DeliveryRow(t=_T, order="o-1", quantity=6)]),
+    "return": messages.Return(boot=_BOOT, seq=3, rows=[parts.ReturnRow(t=_T, order="o-1", quantity=1, reason="noise")]),
     "shipment": messages.Shipment(
         boot=_BOOT,
         seq=1,
         rows=[
-            messages.ShipmentRow(
+            parts.ShipmentRow(
                 t=_T, shipment="s-1", material="coated steel sheet", status="received", quantity=24_000, price=5.2
             )
         ],
@@ -230,8 +228,8 @@ EXAMPLES: dict[str, messages.Message] = {
     "command": messages.Command(
         boot=_BOOT,
         seq=1,
-        rows=[messages.CommandRow(t=_T, command="c-1", action="maintain", interlock="not while a lot is in the press")],
+        rows=[parts.CommandRow(t=_T, command="c-1", action="maintain", interlock="not while a lot is in the press")],
     ),
-    "reply": messages.Reply(boot=_BOOT, seq=6, rows=[messages.ReplyRow(t=_T, command="c-1", status="accepted")]),
+    "reply": messages.Reply(boot=_BOOT, seq=6, rows=[parts.ReplyRow(t=_T, command="c-1", status="accepted")]),
 }
 """One message of each kind, for the page and for tests."""

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Meta, Struct
 
 from contract import Address
-from contract.messages import Name, Text
+from contract.parts import Name, Text
 
 EPOCHS: Final = {"epoch_s": 1_000_000_000, "epoch_ms": 1_000_000, "epoch_us": 1_000, "epoch_ns": 1}
 """Formats that count from 1970-01-01 UTC -> nanoseconds in one of their units."""

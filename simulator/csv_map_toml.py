@@ -24,7 +24,7 @@ import msgspec
 from msgspec import Struct
 
 from contract import Address, ConfigError, ContractError
-from contract.messages import RESERVED_NAMES
+from contract.parts import RESERVED_NAMES
 from simulator.csv_map import EPOCHS, MAX_FACTOR, CounterColumn, Csv, CsvMap, Device, SensorColumn, Tariff, Time
 
 MAX_NAMES_SHOWN: Final = 20
