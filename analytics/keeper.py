@@ -70,6 +70,7 @@ class Keeper:
         self._heard: dict[str, dict[Path, int]] = {name: {} for name in FIELDS}
         self._until_ns: int | None = None
         self._written: dict[int, _Written] = {}
+        self._stored: set[tuple[int, int, Path]] = set()  # length and start of the window, and who has a point there
         self._points: dict[str, dict[int, int]] = {name: {} for name in FIELDS}
 
     async def update(self, *, scan: bool) -> bool:
@@ -96,16 +97,15 @@ class Keeper:
         late_starts = sorted({start for starts in late.values() for start in starts})
         if anew or late.get("birth") or late.get("death"):
             results = await self._compute(oldest_ns, until_ns)
-        elif late_starts:
-            results = await self._compute_late(late_starts[0], oldest_ns, until_ns)
         else:
-            results = await self._compute(start_ns, until_ns)
+            results = await self._compute_news(min([start_ns, *late_starts]), oldest_ns, until_ns)
         changed = self._differences(results)
-        frames = await self._offload(partial(self._frames, changed))
+        frames, stored = await self._offload(partial(self._frames, changed))
         if frames:
             await self._store.write(frames)
         self._status.late_recomputed += sum(start in self._written for start in late_starts)
         self._remember(heard, until_ns, changed)
+        self._stored = {point for point in self._stored | stored if point[1] >= oldest_ns}
         self._remember_points(results, counted)
         return bool(late_starts)
 
@@ -155,10 +155,11 @@ class Keeper:
         bounds = window_bounds(start_ns, until_ns + 1, self._base_ns)
         return await compute(self._store, bounds, news_ns=news_ns, offload=self._offload)
 
-    async def _compute_late(self, late_ns: int, oldest_ns: int, until_ns: int) -> Results:
-        """From the first late window on, and from as far before as its events reach."""
-        start_ns = max(oldest_ns, late_ns - self._base_ns)
-        results = await self._compute(start_ns, until_ns, news_ns=late_ns)
+    async def _compute_news(self, news_ns: int, oldest_ns: int, until_ns: int) -> Results:
+        """From the window of the first news on, and from as far before as they reach: mostly one window."""
+        news_ns -= news_ns % self._base_ns
+        start_ns = max(oldest_ns, news_ns - self._base_ns)
+        results = await self._compute(start_ns, until_ns, news_ns=news_ns)
         reach_ns = max(oldest_ns, results.reach_ns)
         return results if reach_ns >= start_ns else await self._compute(reach_ns, until_ns)
 
@@ -170,18 +171,28 @@ class Keeper:
                 changed[start] = now
         return changed
 
-    def _frames(self, changed: Mapping[int, _Written]) -> list[Frame]:
-        """The points of the changed windows, and of every longer window that holds one of them."""
+    def _frames(self, changed: Mapping[int, _Written]) -> tuple[list[Frame], set[tuple[int, int, Path]]]:
+        """The points of the changed windows and of every longer window that holds one of them, and which they are.
+
+        Who has a point already gets one even when nothing is known any more, as when a history is filled in over an
+        earlier run: zeros in place of what has become wrong.
+        """
         every = {**self._written, **changed}
         frames: list[Frame] = []
+        stored: set[tuple[int, int, Path]] = set()
         for window_ns in self._windows_ns:
             shown: list[Shown] = []
             for start in sorted({start - start % window_ns for start in changed}):
                 parts = [every[t] for t in range(start, start + window_ns, self._base_ns) if t in every]
-                until_ns = max(part.until_ns for part in parts)
-                shown.append(Shown(start, until_ns, roll_up(merged([part.machines for part in parts]))))
+                known = [
+                    figures
+                    for figures in roll_up(merged([part.machines for part in parts]))
+                    if not figures.elements.silent or (window_ns, start, figures.path) in self._stored
+                ]
+                shown.append(Shown(start, max(part.until_ns for part in parts), known))
+                stored |= {(window_ns, start, figures.path) for figures in known}
             frames += kpi_frames(shown, window_name(window_ns // _SECOND_NS))
-        return frames
+        return frames, stored
 
     def _remember(
         self, heard: Mapping[str, Mapping[Path, int]], until_ns: int, changed: Mapping[int, _Written]

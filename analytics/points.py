@@ -76,13 +76,12 @@ def window_name(window_s: int) -> str:
 
 
 def kpi_frames(windows: Sequence[Shown], window: str) -> list[Frame]:
-    """One frame for each machine, line and site, with one row per window in which anything is known of it."""
+    """One frame for each machine, line and site, with one row per window."""
     rows: dict[Path, list[tuple[int, dict[str, Value | None]]]] = {}
     for shown in windows:
         for figures in shown.figures:
-            if not figures.elements.silent:
-                fields = {**point_fields(figures), "until_ns": shown.until_ns}
-                rows.setdefault(figures.path, []).append((shown.start_ns, fields))
+            fields = {**point_fields(figures), "until_ns": shown.until_ns}
+            rows.setdefault(figures.path, []).append((shown.start_ns, fields))
     return [_frame(path, window, sorted(points, key=lambda point: point[0])) for path, points in rows.items()]
 
 

@@ -60,6 +60,9 @@ class Feed:
                 if look.done():  # a store that is slow is not asked twice at once
                     look = asyncio.create_task(self._look())
             await asyncio.wait((look,), timeout=_LAST_LOOK_S)
+            if look.done():  # that one began before the end; the last figures and deaths take another
+                look = asyncio.create_task(self._look(whole=True))
+                await asyncio.wait((look,), timeout=_LAST_LOOK_S)
             self._publish()
         finally:
             look.cancel()
@@ -101,10 +104,10 @@ class Feed:
         """The panel of one machine; raises QiluError when the store does not answer."""
         return await asyncio.wait_for(self._watch.detail(levels), _LOOK_TIMEOUT_S)
 
-    async def _look(self) -> None:
+    async def _look(self, *, whole: bool = False) -> None:
         try:
             async with asyncio.timeout(_LOOK_TIMEOUT_S):
-                again = await self._watch.look()
+                again = await self._watch.look(whole=whole)
         except TimeoutError:
             self._failed(f"the store did not answer within {_LOOK_TIMEOUT_S:g} s")
         except QiluError as error:

@@ -49,14 +49,17 @@ class Watch:
         self._catching_up = True  # a history is being filled in: the plant or its hours still grow at every look
         self._details: dict[Levels, tuple[float, asyncio.Task[Detail]]] = {}
 
-    async def look(self) -> bool:
+    async def look(self, *, whole: bool = False) -> bool:
         """Read what is new into ``seen``; True when the history behind the sparklines was read again.
+
+        Args:
+            whole: read everything again now, whatever the rhythm.
 
         Raises:
             QiluError: the store did not answer; ``seen`` is as it was, and the next look tries again.
         """
         seen = self.seen
-        slow = self._looks % SLOW_EVERY == 0 or self._catching_up
+        slow = whole or self._catching_up or self._looks % SLOW_EVERY == 0
         if slow:
             births = await self._store.read(Query("birth", ("body",), last=True))
             deaths = await self._store.read(Query("death", ("_boot",)))

@@ -271,12 +271,6 @@ def test_a_line_counts_a_unit_once_for_its_energy_and_its_cost() -> None:
     )
 
 
-def test_windows_of_which_nothing_is_known_have_no_point() -> None:
-    results = evaluate(plant(), window_bounds(T0 - HOUR, T0 + HOUR, HOUR))
-    shown = [Shown(results.bounds[n], results.bounds[n + 1], results.figures(n)) for n in range(2)]
-    assert {t for frame in kpi_frames(shown, "1h") for t in frame.time_ns} == {T0}
-
-
 def test_figures_survive_the_store(tmp_path: object) -> None:
     async def go() -> None:
         async with store_at("duckdb::memory:") as store:
