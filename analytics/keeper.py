@@ -95,10 +95,10 @@ class Keeper:
         counted = await self._count(oldest_ns, start_ns) if scan or anew else {}
         late = {name: self._late(name, counts) for name, counts in counted.items()}
         late_starts = sorted({start for starts in late.values() for start in starts})
-        if anew or late.get("birth") or late.get("death"):
-            results = await self._compute(oldest_ns, until_ns)
-        else:
-            results = await self._compute_news(min([start_ns, *late_starts]), oldest_ns, until_ns)
+        everything = anew or late.get("birth") or late.get("death")
+        news_ns = oldest_ns if everything else min([start_ns, *late_starts])
+        news_ns -= news_ns % self._base_ns
+        results = await self._compute_news(news_ns, oldest_ns, until_ns)
         changed = self._differences(results)
         frames, stored = await self._offload(partial(self._frames, changed))
         if frames:
@@ -106,7 +106,7 @@ class Keeper:
         self._status.late_recomputed += sum(start in self._written for start in late_starts)
         self._remember(heard, until_ns, changed)
         self._stored = {point for point in self._stored | stored if point[1] >= oldest_ns}
-        self._remember_points(results, counted)
+        self._remember_points(results, counted, news_ns)
         return bool(late_starts)
 
     def _knows(self, heard: Mapping[str, Mapping[Path, int]]) -> bool:
@@ -157,7 +157,6 @@ class Keeper:
 
     async def _compute_news(self, news_ns: int, oldest_ns: int, until_ns: int) -> Results:
         """From the window of the first news on, and from as far before as they reach: mostly one window."""
-        news_ns -= news_ns % self._base_ns
         start_ns = max(oldest_ns, news_ns - self._base_ns)
         results = await self._compute(start_ns, until_ns, news_ns=news_ns)
         reach_ns = max(oldest_ns, results.reach_ns)
@@ -205,12 +204,14 @@ class Keeper:
         self._written = {t: window for t, window in {**self._written, **changed}.items() if t >= oldest_ns}
         self._status.windows_written += len(changed)
 
-    def _remember_points(self, results: Results, counted: _Counted) -> None:
-        """From how many points: as counted, for what was counted before it was read can only be found late once more.
+    def _remember_points(self, results: Results, counted: _Counted, news_ns: int) -> None:
+        """From how many points the windows from ``news_ns`` on were taken.
 
-        Were it as read, a point that the historian counts and does not show would be late for ever.
+        Not those before: what is new in them was not reckoned with, and will be found by counting. Where points were
+        counted before they were read, that number stands: were it as read, a point that the historian counts and does
+        not show would be late for ever.
         """
         oldest_ns = self._oldest(results.until_ns)
         for name, read in results.points.items():
-            before = {t: n for t, n in self._points[name].items() if oldest_ns <= t < results.bounds[0]}
-            self._points[name] = before | dict(read) | counted.get(name, {})
+            before = {t: n for t, n in self._points[name].items() if oldest_ns <= t < news_ns}
+            self._points[name] = before | {t: n for t, n in read.items() if t >= news_ns} | counted.get(name, {})

@@ -16,7 +16,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Final, Literal, TypeVar
 
 from contract import ConfigError, ContractError, LinkError
@@ -28,6 +27,7 @@ from simulator.outgoing import Outgoing
 from simulator.plant import HOUR_NS, MINUTE_NS, SECOND_NS, Site
 from simulator.publisher import Publisher
 from simulator.settings import Settings
+from simulator.span import Told, span
 from simulator.speak import will
 
 TICK_S: Final = 0.25
@@ -116,7 +116,8 @@ async def simulate(
     """
     boot = boot or new_boot()
     site = site_of(settings)
-    start_ns = _start(settings, clock_ns())
+    told = Told(settings.memory)
+    start_ns, live_ns = span(settings, clock_ns(), told.read())
     factory = Factory(site, boot, start_ns)
     heartbeat = Heartbeat(settings.heartbeat, lambda: clock_ns() / SECOND_NS)
     last = will(site, boot)
@@ -130,11 +131,11 @@ async def simulate(
             keep_trying=keep_trying,
             sleep=sleep,
         )
-        run = _Run(settings, factory, publisher, ledger, heartbeat, progress or Progress(), stop, clock_ns)
+        run = _Run(settings, factory, publisher, ledger, told, heartbeat, progress or Progress(), stop, clock_ns)
         ledger.begin(seed=settings.seed, sector=settings.sector, start_ns=start_ns)
         await run.until_stuck(stack.enter_async_context(publisher), grace_s=CONNECT_GRACE_S)
         await run.open()
-        await run.history(start_ns + round(settings.history_h * HOUR_NS))
+        await run.history(live_ns)
         if not settings.start and settings.speed == 1:
             await run.catch_up()
         await run.live(sleep)
@@ -150,6 +151,7 @@ class _Run:
     factory: Factory
     publisher: Publisher
     ledger: Ledger
+    told: Told
     heartbeat: Heartbeat
     progress: Progress
     stop: asyncio.Event
@@ -231,6 +233,7 @@ class _Run:
         """Send, and wait until all of it is acknowledged."""
         if not said:
             return
+        self.told.write(self.factory.now_ns)
         self.ledger.promise(said)
         self.messages += len(said)
         self.progress.messages = self.messages
@@ -273,22 +276,3 @@ class _Run:
 
 def _next_multiple(t_ns: int, period_ns: int) -> int:
     return t_ns - t_ns % period_ns + period_ns
-
-
-def _start(settings: Settings, now_ns: int) -> int:
-    """Where plant time begins: as set, or as long before now as the history is, at a full second."""
-    if not settings.start:
-        begin_ns = now_ns - round(settings.history_h * HOUR_NS)
-        return begin_ns - begin_ns % SECOND_NS
-    try:
-        moment = datetime.fromisoformat(settings.start)
-    except ValueError:
-        raise ConfigError(
-            f"configuration: simulator.start {settings.start!r} is not an ISO 8601 time such as 2026-01-01T00:00:00Z"
-        ) from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    start_ns = (since.days * 86_400 + since.seconds) * SECOND_NS + since.microseconds * 1000
-    if start_ns < 0:
-        raise ConfigError(f"configuration: simulator.start {settings.start!r} lies before 1970")
-    return start_ns

@@ -35,6 +35,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ledger: Annotated[str, Meta(description="file for the ledger of the truth; empty: none")] = ""
     client_id: Annotated[Name, Meta(description="MQTT client identifier")] = "qilu-simulator"
     heartbeat: Annotated[str, Meta(description="file for the health check; empty: none")] = ""
+    memory: Annotated[
+        str, Meta(description="file that remembers how far was told, so that a restart goes on there; empty: none")
+    ] = ""
     start: Annotated[
         str, Meta(description="ISO 8601 time at which the history begins; empty: history_h before now")
     ] = ""

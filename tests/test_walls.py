@@ -34,6 +34,7 @@ SHELLS = {
     "simulator/run.py",
     "simulator/publisher.py",
     "simulator/ledger.py",
+    "simulator/span.py",
     "simulator/__main__.py",
     "historian/influx.py",
     "historian/duck.py",
