@@ -1,62 +1,25 @@
-"""``python -m analytics``: the analytics as a process of its own.
+"""``python -m analytics``: the analytics as a process of its own; the loop is ``analytics/run.py``."""
 
-What it is: flags, configuration, signals and the exit code (0 in peace, 2 for a configuration that cannot work).
-What it is not: the loop, which is ``analytics/run.py``.
-"""
-
-from __future__ import annotations
-
-import argparse
 import asyncio
 import os
 import sys
 import time
-from typing import Final
 
 from analytics.run import analyse
 from analytics.settings import Settings
-from contract import ConfigError
 from historian import open_store
-from service import Store, configure_logging, heartbeat_problem, load, read_document, run_until_signalled
-from service.settings import CONFIG_VARIABLE, check_environment
-
-SECTIONS: Final = ("broker", "store", "simulator", "ingest", "analytics", "page")
+from service import Program, Sections, Store
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the analytics, or check the health of running ones; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m analytics", description="Keep the KPIs of stored events stored.")
-    parser.add_argument("--config", metavar="FILE", default=os.environ.get(CONFIG_VARIABLE), help="TOML configuration")
-    parser.add_argument("--health", action="store_true", help="exit 0 when the running analytics are well, 1 when not")
-    flags = parser.parse_args(arguments)
-    try:
-        check_environment(os.environ, SECTIONS)
-        document = read_document(flags.config, SECTIONS)
-        settings = load("analytics", Settings, document, os.environ)
-        if flags.health:
-            return _health(settings)
-        store = load("store", Store, document, os.environ)
-        configure_logging()
-        return run_until_signalled(lambda stop: _serve(settings, store, stop))
-    except ConfigError as error:
-        print(f"analytics: {error}", file=sys.stderr)  # noqa: T201  # the one line that the user gets
-        return 2
-
-
-def _health(settings: Settings) -> int:
-    if not settings.heartbeat:
-        raise ConfigError("--health needs analytics.heartbeat, the file that the running analytics rewrite")
-    problem = heartbeat_problem(settings.heartbeat, time.time())
-    if problem is not None:
-        print(problem, file=sys.stderr)  # noqa: T201
-    return 0 if problem is None else 1
-
-
-async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> int:
+async def serve(settings: Settings, section: Sections, stop: asyncio.Event) -> int:
+    """Analyse until stopped; 1 when the last pass failed."""
+    store = section("store", Store)
     async with open_store(store.url, token=store.token()) as historian:
         status = await analyse(settings, historian, stop=stop, clock_ns=time.time_ns)
     return 0 if status.last_error is None else 1
 
 
+PROGRAM = Program("analytics", "Keep the KPIs of stored events stored.", Settings, serve)
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(PROGRAM.main(sys.argv[1:], os.environ, time.time))

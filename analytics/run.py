@@ -22,7 +22,7 @@ from service import Heartbeat
 
 __all__ = ["Status", "analyse"]
 
-_LOG: Final = logging.getLogger("analytics")
+_LOG: Final = logging.getLogger("qilu.analytics")
 _SECOND_NS: Final = 10**9
 _FINAL_PASSES: Final = 5
 

@@ -14,10 +14,10 @@ from analytics.settings import Settings as Analytics
 from console.settings import Page
 from ingest.settings import Settings as Ingest
 from service import Broker, Store, load, read_document, sample
-from service.settings import CONFIG_VARIABLE, check_environment
+from service.settings import CONFIG_VARIABLE, SECTIONS, check_environment
 from simulator.settings import Settings as Simulator
 
-SECTIONS: dict[str, type[Struct]] = {
+TYPES: dict[str, type[Struct]] = {
     "broker": Broker,
     "store": Store,
     "simulator": Simulator,
@@ -36,4 +36,4 @@ def effective(path: str | None, environ: Mapping[str, str]) -> str:
     """The settings that a program started here would have; raises ConfigError."""
     check_environment(environ, SECTIONS)
     document = read_document(path or environ.get(CONFIG_VARIABLE), SECTIONS)
-    return _HEAD + sample({name: load(name, type_, document, environ) for name, type_ in SECTIONS.items()})
+    return _HEAD + sample({name: load(name, type_, document, environ) for name, type_ in TYPES.items()})

@@ -37,7 +37,7 @@ LAST_REPORT_S: Final = 1.0
 STABLE_S: Final = 10.0
 """A connection that lived shorter counts as a failed attempt: two clients of one name throw each other out for ever."""
 
-_LOG: Final = logging.getLogger("ingest")
+_LOG: Final = logging.getLogger("qilu.ingest")
 
 
 async def ingest(

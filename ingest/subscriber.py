@@ -46,7 +46,7 @@ _ACK_STEPS: Final = 4
 """Turns of the loop from ``acknowledge`` to the PUBACK: the future, the task, its callback, the gathering."""
 
 # gmqtt tells every lost connection and every retry; what matters of that is raised as LinkError and logged once.
-_LOGGER: Final = logging.getLogger("ingest.gmqtt")
+_LOGGER: Final = logging.getLogger("qilu.ingest.gmqtt")
 _LOGGER.setLevel(logging.CRITICAL + 1)
 logging.getLogger("gmqtt").setLevel(logging.ERROR)
 

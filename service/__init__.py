@@ -6,11 +6,14 @@ What it is not: a framework. It knows no room and no broker, and imports the con
 """
 
 from service.process import Heartbeat, configure_logging, heartbeat_problem, run_until_signalled
+from service.program import Program, Sections
 from service.settings import Broker, Store, load, read_document, sample
 
 __all__ = [
     "Broker",
     "Heartbeat",
+    "Program",
+    "Sections",
     "Store",
     "configure_logging",
     "heartbeat_problem",

@@ -21,10 +21,14 @@ STALE_AFTER_S = 30.0
 
 
 def configure_logging(level: str = "INFO") -> None:
-    """Log to standard error, one line per record; text from devices arrives quoted by ``repr``."""
+    """Log to standard error, one line per record: Qilu from ``level`` on, everybody else from WARNING on.
+
+    Text from devices arrives quoted by ``repr``.
+    """
     logging.basicConfig(
-        stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
+        stream=sys.stderr, level="WARNING", format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
     )
+    logging.getLogger("qilu").setLevel(level)
 
 
 def run_until_signalled(main: Callable[[asyncio.Event], Awaitable[int]]) -> int:

@@ -26,6 +26,8 @@ from contract import ConfigError
 
 PREFIX: Final = "QILU_"
 CONFIG_VARIABLE: Final = "QILU_CONFIG"
+SECTIONS: Final = ("broker", "store", "simulator", "ingest", "analytics", "page")
+"""One document serves all programs; each reads its own sections, and none is refused for another's."""
 T = TypeVar("T", bound=Struct)
 Document = Mapping[str, Mapping[str, Any]]
 

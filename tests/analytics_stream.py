@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from analytics_plant import BOOT, ECONOMICS, MIN, PATH, T0, frames, state
 
 from analytics.events import BirthEvent, CycleEvent, MachineEvents, Reading, Word
@@ -9,6 +11,32 @@ from contract import Production, Reason
 from historian import Frame, Historian, Query
 
 Points = dict[tuple[str, ...], dict[str, object]]
+
+
+def drawn(draw: Random) -> dict[tuple[str, ...], MachineEvents]:
+    """Two machines over a few hours: sparse words, long silences, boots that may overlap, prices that come and go."""
+    return {(*PATH[:4], f"m-{name}"): _drawn(draw, name) for name in "ab"}
+
+
+def _drawn(draw: Random, name: str) -> MachineEvents:
+    events, moment = MachineEvents(), draw.randrange(600)
+    for number in range(draw.randrange(1, 4)):
+        boot, length = f"{name}{number:07x}", draw.randrange(60, 5000)
+
+        def times(most: int, since: int = moment, length: int = length) -> list[int]:
+            offsets = draw.sample(range(length), draw.randrange(min(most, length)))
+            return sorted(T0 + (since + offset) * 10**9 for offset in offsets)
+
+        reasons = list(Reason)
+        events.states += [state(t, draw.choice(reasons), boot) for t in times(15)]
+        events.cycles += [CycleEvent(t, boot, draw.randrange(4), draw.randrange(2), 0, 7 * MIN) for t in times(25)]
+        events.readings += [Reading(t, boot, 100 * n + draw.randrange(100)) for n, t in enumerate(times(12))]
+        economics = ECONOMICS if draw.random() < 0.8 else None
+        events.births.append(BirthEvent(T0 + moment * 10**9, boot, "machine", None, economics))
+        if draw.random() < 0.6:
+            events.deaths.append(Word(T0 + (moment + length) * 10**9, boot))
+        moment = max(0, moment + length + draw.randrange(-100, 1500))
+    return events
 
 
 def rows_of(events: dict[tuple[str, ...], MachineEvents]) -> list[Frame]:

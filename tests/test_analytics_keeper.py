@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 from analytics_plant import HOUR, MIN, T0
-from analytics_stream import ROWS, Points, agree, kpi_points
+from analytics_stream import ROWS, Points, agree, drawn, kpi_points, rows_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,10 +17,12 @@ from analytics.settings import Settings
 from historian import Frame, ModelHistorian
 
 
-async def kept(chunks: Sequence[Sequence[Frame]], *, scan_every: int = 1) -> tuple[Points, Status]:
+async def kept(
+    chunks: Sequence[Sequence[Frame]], *, scan_every: int = 1, lookback_h: float = 6.0
+) -> tuple[Points, Status]:
     """The stored figures after a pass for each chunk, and one that looks for late data at the end."""
     store, status = ModelHistorian(), Status()
-    keeper = Keeper(Settings(), store, status)
+    keeper = Keeper(Settings(lookback_h=lookback_h), store, status)
     for number, chunk in enumerate(chunks):
         await store.write(chunk)
         await keeper.update(scan=number % scan_every == 0)
@@ -58,6 +60,23 @@ def test_any_order_and_any_chunks_of_the_stream_end_in_the_same_figures(seed: in
     chunks.append(draw.sample(rows, 20))  # and some of them again
     found, _ = asyncio.run(kept(chunks, scan_every=scan_every))
     agree(found, WANTED)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.integers(0, 900), st.integers(1, 20), st.integers(1, 6))
+def test_late_rows_boots_that_overlap_and_long_silences_end_in_the_same_figures(
+    seed: int, skew_s: int, parts: int, scan_every: int
+) -> None:
+    draw = Random(seed)
+    rows = rows_of(drawn(draw))
+    rows.sort(key=lambda frame: frame.time_ns[0] + draw.randrange(skew_s + 1) * 10**9)
+    cuts = sorted(draw.choices(range(len(rows) + 1), k=parts))
+    chunks = [rows[a:b] for a, b in zip([0, *cuts], [*cuts, len(rows)], strict=True)]
+    found, _ = asyncio.run(kept(chunks, scan_every=scan_every))
+    wanted, _ = asyncio.run(kept([rows]))
+    emptied = found.keys() - wanted.keys()  # once something, now nothing is known
+    assert all(found[key]["pot_ns"] == found[key]["pq"] == found[key]["energy_wh"] == 0 for key in emptied)
+    agree({key: fields for key, fields in found.items() if key not in emptied}, wanted)
 
 
 @settings(max_examples=15, deadline=None)

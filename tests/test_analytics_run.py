@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,13 +13,17 @@ import pytest
 from analytics_plant import MIN, T0, plant
 from analytics_stream import ROWS, Points, agree, kpi_points, rows_of
 
-from analytics.__main__ import main
+from analytics.__main__ import PROGRAM
 from analytics.keeper import Keeper
 from analytics.run import Status, analyse
 from analytics.settings import Settings
 from contract import ConfigError, RetryLater
 from historian import Frame, ModelHistorian, Query, open_store
 from service import load
+
+
+def run_program(argv: list[str]) -> int:
+    return PROGRAM.main(argv, os.environ, time.time)
 
 
 def wanted() -> Points:
@@ -148,12 +154,12 @@ def test_the_command_says_in_one_line_what_is_wrong(
 ) -> None:
     monkeypatch.delenv("QILU_CONFIG", raising=False)
     monkeypatch.setenv("QILU_STORE_URL", "ftp://nowhere")
-    assert main([]) == 2
+    assert run_program([]) == 2
     assert capsys.readouterr().err.startswith("analytics: store.url 'ftp://nowhere'")
     monkeypatch.setenv("QILU_STORE_URL", "duckdb::memory:")
-    assert main(["--config", str(tmp_path / "none.toml")]) == 2
-    assert main(["--health"]) == 2
+    assert run_program(["--config", str(tmp_path / "none.toml")]) == 2
+    assert run_program(["--health"]) == 2
     capsys.readouterr()
     monkeypatch.setenv("QILU_ANALYTICS_HEARTBEAT", str(tmp_path / "beat.json"))
-    assert main(["--health"]) == 1
+    assert run_program(["--health"]) == 1
     assert "no heartbeat" in capsys.readouterr().err

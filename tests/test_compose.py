@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from console.config import SECTIONS
+from console.config import TYPES
 from service import load, read_document
 from service.settings import check_environment
 
@@ -140,9 +141,9 @@ def test_no_password_or_token_stands_in_what_is_deployed() -> None:
 @each_of_ours
 def test_our_programs_accept_their_settings(name: str) -> None:
     environ = {key: str(value) for key, value in SERVICES[name]["environment"].items()}
-    check_environment(environ, SECTIONS)
-    document = read_document(str(ROOT / "deploy/qilu.toml"), SECTIONS)
-    settings = {section: load(section, type_, document, environ) for section, type_ in SECTIONS.items()}
+    check_environment(environ, TYPES)
+    document = read_document(str(ROOT / "deploy/qilu.toml"), TYPES)
+    settings = {section: load(section, type_, document, environ) for section, type_ in TYPES.items()}
     assert getattr(settings[name], "heartbeat", None) == "/tmp/heartbeat"
     assert "./deploy/qilu.toml:/etc/qilu/qilu.toml:ro" in SERVICES[name]["volumes"]
     assert SERVICES[name]["healthcheck"]["test"] == ["CMD", "python", "-m", name, "--health"]
@@ -158,12 +159,15 @@ def test_the_brokers_rules_name_exactly_the_users_that_have_passwords() -> None:
     assert "allow_anonymous false" in (ROOT / "deploy/mosquitto/mosquitto.conf").read_text().splitlines()
 
 
-@pytest.mark.parametrize("command", [["docker-compose"], ["docker", "compose"]], ids=" ".join)
-def test_the_tools_themselves_accept_the_file(command: list[str]) -> None:
+def test_the_tools_themselves_accept_the_file() -> None:
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([*command, *arguments], check=False, capture_output=True, text=True, timeout=60)
+        return subprocess.run(arguments, check=False, capture_output=True, text=True, timeout=60)
 
-    if shutil.which(command[0]) is None or run("version").returncode:
-        pytest.skip(f"{' '.join(command)} is not installed")
-    done = run("-f", str(ROOT / "docker-compose.yml"), "config", "--quiet")
-    assert (done.returncode, done.stderr) == (0, "")
+    tools = [["docker-compose"], ["docker", "compose"]]
+    there = [tool for tool in tools if shutil.which(tool[0]) and run(*tool, "version").returncode == 0]
+    if not there and os.environ.get("QILU_LIVE") != "required":
+        pytest.skip("neither docker-compose nor docker compose is installed")
+    assert there
+    for tool in there:
+        done = run(*tool, "-f", str(ROOT / "docker-compose.yml"), "config", "--quiet")
+        assert (done.returncode, done.stderr) == (0, ""), tool

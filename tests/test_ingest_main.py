@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 
 import pytest
 
-from ingest.__main__ import main
+from ingest.__main__ import PROGRAM
+
+
+def main(argv: list[str]) -> int:
+    return PROGRAM.main(argv, os.environ, time.time)
 
 
 @pytest.fixture(autouse=True)
 def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("QILU_CONFIG", raising=False)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("ingest.__main__.configure_logging", lambda: None)  # it would take pytest's handlers away
+    monkeypatch.setattr("service.program.configure_logging", lambda: None)  # it would take pytest's handlers away
 
 
 @pytest.mark.parametrize(

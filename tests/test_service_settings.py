@@ -7,9 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from console.config import TYPES
 from contract import ConfigError
 from service import Broker, Store, load, read_document, sample
-from service.settings import check_environment
+from service.settings import SECTIONS, check_environment
 
 
 class Things(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -87,3 +88,7 @@ def test_a_broker_url_of_another_form_is_refused(url: str) -> None:
     with pytest.raises(ConfigError, match="mqtt://HOST:PORT"):
         _ = Broker(url=url).port
     assert (Broker(url="mqtt://[::1]:7").host, Broker(url="mqtt://h").port) == ("::1", 1883)
+
+
+def test_every_section_has_its_settings() -> None:
+    assert tuple(TYPES) == SECTIONS

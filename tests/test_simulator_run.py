@@ -9,8 +9,9 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ import pytest
 from console.embedded_broker import EmbeddedBroker
 from contract import Address, ConfigError, LinkError, decode
 from service import Broker
-from simulator.__main__ import main
+from simulator.__main__ import PROGRAM
 from simulator.plant import HOUR_NS, MINUTE_NS, SECOND_NS
 from simulator.run import Progress, Summary, simulate
 from simulator.settings import Settings
@@ -40,6 +41,10 @@ SITES = count(1)
 def broker() -> Iterator[Broker]:
     with EmbeddedBroker() as running:
         yield Broker(url=running.url)
+
+
+def run_program(argv: list[str], environ: Mapping[str, str]) -> int:
+    return PROGRAM.main(argv, environ, time.time)
 
 
 def settings(**changes: Any) -> Settings:
@@ -215,15 +220,15 @@ def test_what_cannot_be_is_said_before_anything_is_sent(changes: dict[str, Any],
 
 
 def test_the_command_refuses_with_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert main([], {"QILU_SIMULATOR_SPED": "2"}) == 2
+    assert run_program([], {"QILU_SIMULATOR_SPED": "2"}) == 2
     assert capsys.readouterr().err.strip().endswith("did you mean QILU_SIMULATOR_SPEED?")
     config = tmp_path / "qilu.toml"
     config.write_text('[simulator]\nspeed = "fast"\n')
-    assert main(["--config", str(config)], {}) == 2
+    assert run_program(["--config", str(config)], {}) == 2
     assert capsys.readouterr().err.count("\n") == 1
-    assert main(["--health"], {}) == 2
+    assert run_program(["--health"], {}) == 2
     assert "--health needs simulator.heartbeat" in capsys.readouterr().err
-    assert main(["--health"], {"QILU_SIMULATOR_HEARTBEAT": str(tmp_path / "none")}) == 1
+    assert run_program(["--health"], {"QILU_SIMULATOR_HEARTBEAT": str(tmp_path / "none")}) == 1
     assert "no heartbeat" in capsys.readouterr().err
 
 
@@ -242,7 +247,7 @@ def test_the_service_ends_cleanly_at_sigterm(broker: Broker, tmp_path: Path) -> 
             for line in process.stderr:
                 if "live at speed" in line:
                     break
-            assert main(["--health"], environ) == 0
+            assert run_program(["--health"], environ) == 0
             process.send_signal(signal.SIGTERM)
             assert process.wait(TIMEOUT_S) == 0
         finally:

@@ -30,6 +30,7 @@ CLIENTS = {
 # Files that own a loop, a connection, a file or the clock. Everything else is pure.
 SHELLS = {
     "service/process.py",
+    "service/program.py",
     "service/settings.py",
     "simulator/run.py",
     "simulator/publisher.py",
