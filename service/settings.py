@@ -127,10 +127,22 @@ def load(section: str, type_: type[T], document: Document, environ: Mapping[str,
             raise ConfigError(f"environment: unknown variable {name}{hint}")
         lax[key] = text
     try:
-        typed = {key: msgspec.convert(text, known[key].type, strict=False) for key, text in lax.items()}
+        typed = {key: _from_text(text, known[key].type) for key, text in lax.items()}
         return msgspec.convert(values | typed, type_, strict=True)
     except msgspec.ValidationError as error:
         raise ConfigError(f"configuration: [{section}]: {error}") from None
+
+
+def _from_text(text: str, type_: Any) -> Any:
+    """The value of a variable: a list is written as in TOML and JSON, ``["a", "b"]``."""
+    if text.lstrip().startswith("["):
+        try:
+            return msgspec.json.decode(text, type=type_)
+        except msgspec.ValidationError:
+            raise
+        except msgspec.DecodeError:
+            pass  # no list after all
+    return msgspec.convert(text, type_, strict=False)
 
 
 def check_environment(environ: Mapping[str, str], sections: Iterable[str]) -> None:

@@ -26,6 +26,7 @@ def test_the_environment_wins_over_the_document_and_the_document_over_defaults()
     document = {"things": {"count": 4, "rate": 1.5}}
     things = load("things", Things, document, {"QILU_THINGS_COUNT": "5", "QILU_THINGS_ON": "true", "HOME": "/"})
     assert things == Things(count=5, rate=1.5, on=True)
+    assert load("things", Things, {}, {"QILU_THINGS_NAMES": '["a", "b,c"]'}).names == ["a", "b,c"]
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,8 @@ def test_the_environment_wins_over_the_document_and_the_document_over_defaults()
         ({"things": {"count": "4"}}, {}, "[things]: Expected `int`, got `str`"),
         ({}, {"QILU_THINGS_CUONT": "1"}, "unknown variable QILU_THINGS_CUONT; did you mean QILU_THINGS_COUNT?"),
         ({}, {"QILU_THINGS_COUNT": "many"}, "[things]: Expected `int`"),
+        ({}, {"QILU_THINGS_NAMES": "[1]"}, "[things]: Expected `str`"),
+        ({}, {"QILU_THINGS_NAMES": "[a"}, "[things]: Expected `array`"),
     ],
 )
 def test_what_is_refused(document: dict[str, dict[str, object]], environ: dict[str, str], said: str) -> None:
