@@ -18,6 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn
 
+from console.runs import DATA_DIR
 from contract import ConfigError, LinkError
 
 _UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -55,7 +56,7 @@ def _demo(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--for", dest="duration_s", type=_duration, metavar="TIME", help="end after 60s, 5m, 2h, …")
     sub.add_argument("--port", type=_port, default=8080, help="of the page on 127.0.0.1 (default: %(default)s)")
     sub.add_argument("--no-browser", action="store_true", help="do not open the page")
-    sub.add_argument("--data-dir", type=Path, default=Path("data"), help="where runs are kept (default: %(default)s)")
+    sub.add_argument("--data-dir", type=Path, default=DATA_DIR, help="where runs are kept (default: %(default)s)")
     sub.add_argument("--ledger", type=Path, metavar="FILE", help="the truth; default: ledger.jsonl of the run")
     sub.add_argument("--json", action="store_true", help="print the result as one JSON object")
 
@@ -83,7 +84,7 @@ def _verify(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--ledger", type=Path, metavar="FILE", help="default: the newest run of the demo")
     sub.add_argument("--store", metavar="URL", help="duckdb:PATH or influx://…; default: the newest run of the demo")
     sub.add_argument("--token-file", default="", metavar="FILE", help="of an InfluxDB store")
-    sub.add_argument("--data-dir", type=Path, default=Path("data"), help="where runs are kept (default: %(default)s)")
+    sub.add_argument("--data-dir", type=Path, default=DATA_DIR, help="where runs are kept (default: %(default)s)")
     sub.add_argument("--json", action="store_true", help="print the result as one JSON object")
 
     def run(options: argparse.Namespace) -> int:
@@ -107,7 +108,7 @@ def _replay(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--store", metavar="URL", help="store there instead of a new file in the data folder")
     sub.add_argument("--token-file", default="", metavar="FILE", help="of an InfluxDB store")
     sub.add_argument("--speed", type=_speed, default=None, help="file seconds per second, or max (default)")
-    sub.add_argument("--data-dir", type=Path, default=Path("data"), help="where runs are kept (default: %(default)s)")
+    sub.add_argument("--data-dir", type=Path, default=DATA_DIR, help="where runs are kept (default: %(default)s)")
     sub.add_argument("--json", action="store_true", help="print the result as one JSON object")
 
     def run(options: argparse.Namespace) -> int:

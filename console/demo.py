@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import secrets
 import sys
 import time
@@ -30,8 +31,9 @@ from console import web
 from console.demo_report import DemoReport, report
 from console.embedded_broker import EmbeddedBroker
 from console.page_data import Pipeline
-from console.runs import Run, new_run
+from console.runs import DATA_DIR, Run, new_run
 from console.settings import Page
+from console.terminal import has_screen, status_line
 from contract import QiluError
 from historian import Historian, open_store
 from ingest.run import ingest
@@ -56,7 +58,7 @@ class DemoOptions:
     duration_s: float | None = None
     port: int = 8080
     browser: bool = True
-    data_dir: Path = Path("data")
+    data_dir: Path = DATA_DIR
     ledger: Path | None = None
     as_json: bool = False
     history_h: float = 24.0
@@ -127,8 +129,9 @@ class _Demo:
             analyst = start(self._analyse(ends["analytics"]))
             # Before the first subscription a broker keeps nothing: what is published then is gone.
             await _until(lambda: self._ingested.connected)
-            await self._simulate(stop)
-            await _until(self._drained)
+            async with status_line(self._pipeline):
+                await self._simulate(stop)
+                await _until(self._drained)
             ends["ingest"].set()
             await ingester
             ends["analytics"].set()
@@ -163,7 +166,7 @@ class _Demo:
 
     def _page_is_up(self, url: str) -> None:
         print(f"qilu: the factory is at {url}   (Ctrl-C ends it)", file=sys.stderr, flush=True)
-        if self._options.browser:
+        if self._options.browser and has_screen(sys.platform, os.environ):
             asyncio.get_running_loop().run_in_executor(None, webbrowser.open, url)  # it may take its time
         self._page_up.set()
 

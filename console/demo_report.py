@@ -6,6 +6,7 @@ What it is not: the full verification, which ``qilu verify`` makes.
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from analytics.compute import compute
 from analytics.points import point_fields
 from console.ledger_file import read_ledger
-from console.runs import Run
+from console.runs import DATA_DIR, Run
 from console.verify import MessageCheck, check_messages
 from contract import QiluError
 from historian import Historian
@@ -83,7 +84,9 @@ class DemoReport:
                 f"{_percent(line.fleet_oee)} of its machines together",
                 f"  unit cost  {_money(line.unit_cost, line.currency)}",
             ]
-        lines.append(f"kept in {self.folder}; check every figure against the truth with: qilu verify")
+        data_dir = Path(self.folder).parent
+        where = "" if data_dir == DATA_DIR else f" --data-dir {shlex.quote(str(data_dir))}"
+        lines.append(f"kept in {self.folder}; check every figure against the truth with: qilu verify{where}")
         return "\n".join(lines)
 
 

@@ -14,6 +14,9 @@ from typing import Final
 
 from contract import ConfigError
 
+DATA_DIR: Final = Path("data")
+"""Where runs are kept unless told otherwise."""
+
 KEPT: Final = 3
 _PREFIX: Final = "run-"
 _MARK: Final = ".qilu-run"

@@ -1,0 +1,63 @@
+"""What a running demo shows in a terminal: one line that is rewritten about once a second.
+
+What it is: for people at a terminal; a file or a pipe gets nothing of it.
+What it is not: the page.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Final, TextIO
+
+from console.page_data import Pipeline
+
+EVERY_S: Final = 0.5
+_CLEAR: Final = "\r\x1b[K"
+
+
+@contextlib.asynccontextmanager
+async def status_line(pipeline: Callable[[], Pipeline], out: TextIO = sys.stderr) -> AsyncIterator[None]:
+    """Show the line while the body runs, and wipe it afterwards."""
+    if not out.isatty():
+        yield
+        return
+
+    async def show() -> None:
+        while True:
+            out.write(_CLEAR + line(pipeline()))
+            out.flush()
+            await asyncio.sleep(EVERY_S)
+
+    task = asyncio.create_task(show())
+    try:
+        yield
+    finally:
+        task.cancel()
+        out.write(_CLEAR)
+        out.flush()
+
+
+def line(now: Pipeline) -> str:
+    """The line.
+
+    >>> line({"phase": "live", "plant_now_ns": 0, "acked": 1200, "written": 1198, "lag_ms": 12.3})
+    'live, plant time 1970-01-01 00:00:00 UTC: 1,200 sent, 1,198 stored, lag 12 ms'
+    """
+    clock = datetime.fromtimestamp(now.get("plant_now_ns", 0) // 10**9, UTC)
+    lag_ms = now.get("lag_ms")
+    lag = "" if lag_ms is None else f", lag {lag_ms:.0f} ms"
+    counts = f"{now.get('acked', 0):,} sent, {now.get('written', 0):,} stored{lag}"
+    return f"{now.get('phase', '')}, plant time {clock:%Y-%m-%d %H:%M:%S} UTC: {counts}"
+
+
+def has_screen(platform: str, environ: Mapping[str, str]) -> bool:
+    """Whether opening a browser would show a window, rather than take over the terminal with a text browser.
+
+    >>> has_screen("linux", {}), has_screen("linux", {"DISPLAY": ":0"}), has_screen("darwin", {})
+    (False, True, True)
+    """
+    return platform in ("darwin", "win32") or bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))
