@@ -29,7 +29,7 @@ from historian import influxql
 from historian.base import Frame, Query, Table
 from historian.influx_answer import Answer, Rows
 from historian.line_protocol import encode_frame
-from historian.store import InfluxTarget
+from historian.target import InfluxTarget
 
 TIMEOUT_S: Final = 30.0
 CHUNK_ROWS: Final = 5000

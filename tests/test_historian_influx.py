@@ -13,7 +13,7 @@ import pytest
 from contract import PartialWrite, QiluError, Refused, RetryLater
 from historian import Frame, Query
 from historian.influxql import count, name, select, text
-from historian.store import InfluxTarget
+from historian.target import InfluxTarget
 
 web = pytest.importorskip("aiohttp.web")
 InfluxHistorian = pytest.importorskip("historian.influx").InfluxHistorian

@@ -10,7 +10,7 @@ import pytest
 
 from contract import ConfigError
 from historian import open_store
-from historian.store import InfluxTarget, parse_influx
+from historian.target import InfluxTarget, parse_influx
 
 
 def test_parts_of_an_influx_url() -> None:
