@@ -7,6 +7,9 @@ What it is not: a computation of its own: a restart, a late message and ``qilu v
 A pass begins at the previous word of each machine that has spoken since: before that nothing can have changed in order.
 What comes out of order is found by counting: the historian's points per window against those that the window's figures
 were taken from.
+
+A pass takes at most a look-back of new time. When more has come, as after a long stop of the analytics, the next passes
+go on from there: no time is left out, and none needs more memory than another.
 """
 
 from __future__ import annotations
@@ -17,13 +20,14 @@ from functools import partial
 from typing import Final
 
 from analytics.compute import Offload, Results, at_once, compute, merged, newest, window_bounds
-from analytics.points import Shown, kpi_frames, window_name
+from analytics.points import MEASUREMENT, Shown, kpi_frames, window_name
 from analytics.rollup import Machine, Path, roll_up
 from analytics.settings import Settings
 from analytics.tables import FIELDS
-from historian import Frame, Historian
+from historian import Frame, Historian, Query
 
 _SECOND_NS: Final = 10**9
+_DAY_NS: Final = 86_400 * _SECOND_NS
 
 
 @dataclass(slots=True)
@@ -84,9 +88,10 @@ class Keeper:
         """
         since_ns = None if self._until_ns is None else self._until_ns - self._lookback_ns
         heard = await newest(self._store, since_ns=since_ns)
-        until_ns = max((t for times in heard.values() for t in times.values()), default=None)
-        if until_ns is None:
+        newest_ns = max((t for times in heard.values() for t in times.values()), default=None)
+        if newest_ns is None:
             return False
+        until_ns = await self._end_of_pass(newest_ns)
         if not scan and until_ns == self._until_ns and self._knows(heard):
             return False
         oldest_ns = self._oldest(until_ns)
@@ -106,8 +111,24 @@ class Keeper:
         self._status.late_recomputed += sum(start in self._written for start in late_starts)
         self._remember(heard, until_ns, changed)
         self._stored = {point for point in self._stored | stored if point[1] >= oldest_ns}
-        self._remember_points(results, counted, news_ns)
+        self._remember_points(results, counted, news_ns, oldest_ns)
         return bool(late_starts)
+
+    async def _end_of_pass(self, newest_ns: int) -> int:
+        """The newest event, or where a look-back ends that begins with the first event not yet taken."""
+        taken_ns = await self._stored_until() if self._until_ns is None else self._until_ns
+        if newest_ns - taken_ns <= self._lookback_ns:
+            return newest_ns
+        days: set[int] = set()
+        for name in FIELDS:
+            days.update(await self._store.count(name, _DAY_NS, taken_ns - taken_ns % _DAY_NS, newest_ns + 1))
+        return min(newest_ns, max(taken_ns, min(days, default=newest_ns)) + self._lookback_ns)
+
+    async def _stored_until(self) -> int:
+        """How far the figures go that an earlier start has stored; 0 when there are none."""
+        window = window_name(self._base_ns // _SECOND_NS)
+        table = await self._store.read(Query(MEASUREMENT, ("until_ns",), {"window": window}, last=True))
+        return max((t for t in table.fields["until_ns"] if isinstance(t, int)), default=0)
 
     def _knows(self, heard: Mapping[str, Mapping[Path, int]]) -> bool:
         """Whether there is no newer word of any machine."""
@@ -204,14 +225,13 @@ class Keeper:
         self._written = {t: window for t, window in {**self._written, **changed}.items() if t >= oldest_ns}
         self._status.windows_written += len(changed)
 
-    def _remember_points(self, results: Results, counted: _Counted, news_ns: int) -> None:
+    def _remember_points(self, results: Results, counted: _Counted, news_ns: int, oldest_ns: int) -> None:
         """From how many points the windows from ``news_ns`` on were taken.
 
         Not those before: what is new in them was not reckoned with, and will be found by counting. Where points were
         counted before they were read, that number stands: were it as read, a point that the historian counts and does
         not show would be late for ever.
         """
-        oldest_ns = self._oldest(results.until_ns)
         for name, read in results.points.items():
             before = {t: n for t, n in self._points[name].items() if oldest_ns <= t < news_ns}
             self._points[name] = before | {t: n for t, n in read.items() if t >= news_ns} | counted.get(name, {})

@@ -4,7 +4,7 @@ What it is: flags to values, errors to one line and an exit code. Each subcomman
 What it is not: a place for logic.
 
 Exit codes: 0 all is well; 1 the command ran and found something wrong (``verify``); 2 the command was not started,
-because a flag, a file or the configuration is wrong.
+because a flag, a file or the configuration is wrong; 130 Ctrl-C before the demo was up, or in another command.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from typing import NoReturn
 from console.runs import DATA_DIR
 from contract import ConfigError, LinkError
 
+_INTERRUPTED = 128 + 2  # what shells say of SIGINT
+_SEEDS = 2**53  # as in simulator.settings
 _UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -35,6 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has gone, as in `qilu config | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except KeyboardInterrupt:  # before the command listens for Ctrl-C itself, or in one that does not
+        print("qilu: interrupted", file=sys.stderr)
+        return _INTERRUPTED
 
 
 def parser() -> argparse.ArgumentParser:
@@ -51,8 +56,8 @@ def parser() -> argparse.ArgumentParser:
 
 def _demo(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--sector", default="home_appliances", help="which factory (default: %(default)s)")
-    sub.add_argument("--seed", type=int, default=1, help="the same seed gives the same factory (default: %(default)s)")
-    sub.add_argument("--speed", type=_speed, default=1.0, help="plant seconds per second: 1, 60, … or max")
+    sub.add_argument("--seed", type=_seed, default=1, help="same seed, same factory (default: %(default)s)")
+    sub.add_argument("--speed", type=_speed, default=1.0, help="plant seconds per second: 1, 60, … or max (default: 1)")
     sub.add_argument("--for", dest="duration_s", type=_duration, metavar="TIME", help="end after 60s, 5m, 2h, …")
     sub.add_argument("--port", type=_port, default=8080, help="of the page on 127.0.0.1 (default: %(default)s)")
     sub.add_argument("--no-browser", action="store_true", help="do not open the page")
@@ -136,6 +141,12 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise ConfigError(f"{message}; see {self.prog} --help")
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) >= _SEEDS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no seed: use a whole number from 0 to {_SEEDS - 1}")
+    return int(text)
 
 
 def _speed(text: str) -> float | None:

@@ -31,7 +31,7 @@ from console import web
 from console.demo_report import DemoReport, report
 from console.embedded_broker import EmbeddedBroker
 from console.page_data import Pipeline
-from console.runs import DATA_DIR, Run, new_run
+from console.runs import DATA_DIR, Run, keep, new_run
 from console.settings import Page
 from console.terminal import has_screen, status_line
 from contract import QiluError
@@ -83,10 +83,9 @@ async def demo(options: DemoOptions, stop: asyncio.Event) -> DemoReport:
         ConfigError: a taken port, a folder that cannot be written, an unknown sector.
     """
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-    run = new_run(options.data_dir, stamp)
-    simulator = _simulator_settings(options, run)
-    load_sector(simulator.sector)  # a wrong name is told before anything starts
-    with EmbeddedBroker() as embedded:
+    load_sector(options.sector)  # a wrong name is told before anything starts
+    with new_run(options.data_dir, stamp) as run, EmbeddedBroker() as embedded:
+        simulator = _simulator_settings(options, run)
         async with open_store(run.store_url) as store:
             await _Demo(options, run, simulator, Broker(url=embedded.url), store).run(stop)
             return await report(run, Path(simulator.ledger), store)
@@ -157,6 +156,7 @@ class _Demo:
     async def _analyse(self, stop: asyncio.Event) -> None:
         """From when the history is stored: one pass over a day is faster than a pass at each of its hours."""
         await _until(lambda: stop.is_set() or (self._progress.phase != "history" and self._drained()))
+        keep(self._run)
         await analyse(AnalyticsSettings(), self._store, stop=stop, status=self._analysed)
 
     def _serve(self, stop: asyncio.Event) -> Coroutine[Any, Any, None]:

@@ -84,10 +84,16 @@ class DemoReport:
                 f"{_percent(line.fleet_oee)} of its machines together",
                 f"  unit cost  {_money(line.unit_cost, line.currency)}",
             ]
-        data_dir = Path(self.folder).parent
-        where = "" if data_dir == DATA_DIR else f" --data-dir {shlex.quote(str(data_dir))}"
-        lines.append(f"kept in {self.folder}; check every figure against the truth with: qilu verify{where}")
+        lines.append(f"kept in {self.folder}; check every figure against the truth with: qilu verify{self._where()}")
         return "\n".join(lines)
+
+    def _where(self) -> str:
+        """The flags by which ``qilu verify`` finds this run."""
+        run = Run(Path(self.folder))
+        if Path(self.ledger) != run.ledger:
+            return f" --ledger {shlex.quote(self.ledger)} --store {shlex.quote(self.store)}"
+        data_dir = run.folder.parent
+        return "" if data_dir == DATA_DIR else f" --data-dir {shlex.quote(str(data_dir))}"
 
 
 async def report(run: Run, ledger_path: Path, store: Historian) -> DemoReport:

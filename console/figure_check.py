@@ -1,13 +1,14 @@
 """Every KPI against the truth, twice: folded again from the stored events, and as the analytics wrote it.
 
 What it is: the windows between the lines of the ledger (its start, each full hour, its end), for every machine, line
-and site; and for each whole hour the stored ``kpi`` points as well.
+and site; and for each whole hour the stored ``kpi`` points as well. The truth says nothing of shorter windows: there
+every stored point is compared with the fold that was found true over the hours.
 What it is not: tolerant of gaps. A figure that the truth has and the store has not is an infinite error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import inf
@@ -21,7 +22,10 @@ from contract import LEVELS
 from historian import Historian, Query
 
 HOUR_NS: Final = 3600 * 10**9
+_UNIT_NS: Final = {"s": 10**9, "m": 60 * 10**9, "h": HOUR_NS}
 Path = tuple[str, ...]
+Points = dict[tuple[Path, int], dict[str, object]]
+"""The fields of stored points by path and start of the window."""
 _EXAMPLES: Final = 5
 _LINE, _SITE = 4, 2
 
@@ -36,17 +40,20 @@ class FigureCheck:
     where: str = ""
     examples: list[str] = field(default_factory=list)
 
-    def compare(self, where: str, truth: Figures, found: Mapping[str, object], tolerance: float) -> None:
+    def compare(self, where: str, truth: Mapping[str, object], found: Mapping[str, object], tolerance: float) -> None:
         """Take in one machine, line or site of one window."""
-        for name, true in truth.items():
-            value = found.get(name)
-            said = value if isinstance(value, int | float) else None
+        for name, value in truth.items():
+            true, said = _number(value), _number(found.get(name))
             error = relative_error(true, said)
             self.compared += 1
             if error > self.worst:
                 self.worst, self.where = error, f"{name} of {where}"
             if error > tolerance and len(self.examples) < _EXAMPLES:
                 self.examples.append(f"{name} of {where}: true {true}, found {said}")
+
+
+def _number(value: object) -> float | None:
+    return value if isinstance(value, int | float) else None
 
 
 def relative_error(true: float | None, found: float | None) -> float:
@@ -69,6 +76,7 @@ async def check_figures(ledger: LedgerFile, store: Historian, tolerance: float) 
     # The last event of a run falls on its very end; windows are half open.
     results = await compute(store, [*times[:-1], times[-1] + 1], until_ns=times[-1])
     written = await _written(store, times[0], times[-1])
+    hours = written.pop(HOUR_NS, {})
     for number, (start_ns, end_ns) in enumerate(pairwise(times)):
         folded = {figure.path: point_fields(figure) for figure in results.figures(number)}
         for path, truth in _truths(ledger, start_ns, end_ns, _operations(results, number)):
@@ -76,9 +84,30 @@ async def check_figures(ledger: LedgerFile, store: Historian, tolerance: float) 
             check.compare(f"{where}, folded from the stored events", truth, folded.get(path, {}), tolerance)
             if end_ns - start_ns == HOUR_NS and start_ns % HOUR_NS == 0:
                 check.stored_points += 1
-                point = written.get((path, start_ns), {})
+                point = hours.get((path, start_ns), {})
                 check.compare(f"{where}, as the analytics stored it", truth, point, tolerance)
+    sites = {tuple(path.split("/")[:_SITE]) for path in ledger.truths}
+    for window_ns, points in written.items():
+        bounds = range(-(-times[0] // window_ns) * window_ns, times[-1] + 1, window_ns)
+        await _check_window(check, store, bounds, points, sites, tolerance=tolerance)
     return check
+
+
+async def _check_window(
+    check: FigureCheck, store: Historian, bounds: Sequence[int], points: Points, sites: Set[Path], *, tolerance: float
+) -> None:
+    """The stored points of one length against the fold, for the windows that lie wholly in the run."""
+    if len(bounds) < 2:
+        return
+    results = await compute(store, bounds, until_ns=bounds[-1])
+    for number, (start_ns, end_ns) in enumerate(pairwise(bounds)):
+        for figure in results.figures(number):
+            if figure.path[:_SITE] in sites and not figure.elements.silent:
+                where = f"{'/'.join(figure.path)} in {start_ns}..{end_ns}, as the analytics stored it"
+                # What has become undefined cannot be taken back from a point (``analytics/points.py``).
+                defined = {name: value for name, value in point_fields(figure).items() if value is not None}
+                check.stored_points += 1
+                check.compare(where, defined, points.get((figure.path, start_ns), {}), tolerance)
 
 
 def _truths(
@@ -124,12 +153,13 @@ def _operations(results: Results, number: int) -> dict[Path, Operation]:
     }
 
 
-async def _written(store: Historian, start_ns: int, end_ns: int) -> dict[tuple[Path, int], dict[str, object]]:
-    """The hourly points of the analytics by path and start."""
-    table = await store.read(Query("kpi", where={"window": "1h"}, start_ns=start_ns, end_ns=end_ns))
-    columns = [table.tags.get(level, [""] * len(table)) for level in LEVELS]
-    found: dict[tuple[Path, int], dict[str, object]] = {}
-    for row, time_ns in enumerate(table.time_ns):
+async def _written(store: Historian, start_ns: int, end_ns: int) -> dict[int, Points]:
+    """The points of the analytics by the length of their windows, then by path and start."""
+    table = await store.read(Query("kpi", start_ns=start_ns, end_ns=end_ns))
+    columns = [table.tags[level] for level in LEVELS]
+    found: dict[int, Points] = {}
+    for row, (time_ns, window) in enumerate(zip(table.time_ns, table.tags["window"], strict=True)):
         path = tuple(name for column in columns if (name := column[row]))
-        found[path, time_ns] = {name: values[row] for name, values in table.fields.items()}
+        points = found.setdefault(int(window[:-1]) * _UNIT_NS[window[-1]], {})
+        points[path, time_ns] = {name: values[row] for name, values in table.fields.items()}
     return found

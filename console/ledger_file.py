@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ class Truth:
     t_ns: int
     state_ns: dict[str, int]
     counts: dict[str, int]
-    money: dict[str, float]
+    money: dict[str, Fraction]
 
 
 @dataclass(slots=True)
@@ -84,7 +85,8 @@ def _take(ledger: LedgerFile, line: Any, *, first: bool) -> None:
             ledger.acked.add((path, boot, seq))
         case ["truth", path, t_ns, body]:
             counts = {name: int(body.get(name, 0)) for name in _COUNTS}
-            ledger.truths[path].append(Truth(t_ns, body.get("state_ns", {}), counts, body.get("money", {})))
+            money = {line: Fraction(amount) for line, amount in body.get("money", {}).items()}
+            ledger.truths[path].append(Truth(t_ns, body.get("state_ns", {}), counts, money))
         case ["end", t_ns]:
             ledger.end_ns = t_ns
         case _:

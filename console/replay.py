@@ -24,7 +24,7 @@ from console.embedded_broker import EmbeddedBroker
 from console.replay_device import Device, open_device
 from console.replay_figures import Stored, stored
 from console.replay_report import ReplayReport
-from console.runs import new_run
+from console.runs import Run, keep, new_run
 from contract import ConfigError, LinkError, WriteError
 from historian import Historian, Query, open_store
 from ingest.run import ingest
@@ -125,7 +125,11 @@ async def replay(options: ReplayOptions, *, boot: str, stop: asyncio.Event | Non
 
 async def _whole_line(options: ReplayOptions, device: Device) -> Stored:
     """Broker, ingester and historian here; returns what the historian has in the end."""
-    run = new_run(options.data_dir / "replay", datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ"))
+    with new_run(options.data_dir / "replay", datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")) as run:
+        return await _into(run, options, device)
+
+
+async def _into(run: Run, options: ReplayOptions, device: Device) -> Stored:
     url = options.store or run.store_url
     settings = IngestSettings(client_id=f"replay-ingest-{device.boot}", dead_letters=str(run.dead_letters))
     status = Status()
@@ -133,6 +137,7 @@ async def _whole_line(options: ReplayOptions, device: Device) -> Stored:
         try:
             await store.read(Query("birth", ("role",), device.where, last=True))  # it is there, or we need not begin
             with EmbeddedBroker() as embedded:
+                keep(run)
                 await _carry(device, Broker(url=embedded.url), settings, store, status)
             found = await stored(store, device.map_, device.boot, device.published)
         except WriteError as error:

@@ -13,9 +13,9 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from dataclasses import dataclass, field
-from itertools import takewhile
+from itertools import count, takewhile
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 import msgspec
 
@@ -31,6 +31,8 @@ from simulator.replay import Counters, batch_of, birth, messages, readings, will
 
 CHUNK: Final = 20
 """Messages handed to the publisher at a time."""
+MAX_LINE_CHARS: Final = 1 << 20
+"""A longer line is no row of a CSV, and would be held in memory as a whole."""
 LAST_WORDS_S: Final = 10.0
 """How long the broker has to take what is under way once we are told to stop."""
 
@@ -93,6 +95,8 @@ class Device:
 
     def check(self) -> None:
         """Read the whole file; raises ConfigError for what is wrong in it, or for no rows at all."""
+        if self._file.is_fifo():
+            raise ConfigError(f"{self._file} is a pipe, and the file is read twice; write it to a file first")
         try:
             encode(birth(self.map_, 0, boot=self.boot, economics=self._economics))
         except ContractError as error:
@@ -195,8 +199,18 @@ class Device:
         except OSError as error:
             raise ConfigError(f"cannot read {self._file}: {error.strerror or error}") from None
         with lines:
-            rows = read_rows(lines, self.map_, str(self._file), tally)
+            rows = read_rows(_bounded(lines, self._file), self.map_, str(self._file), tally)
             yield from takewhile(lambda _: not self._stop.is_set(), rows)
+
+
+def _bounded(lines: TextIO, file: Path) -> Iterator[str]:
+    for number in count(1):
+        line = lines.readline(MAX_LINE_CHARS)
+        if not line:
+            return
+        if len(line) == MAX_LINE_CHARS and line[-1] not in "\r\n":
+            raise ConfigError(f"{file}:{number}: a line of more than {MAX_LINE_CHARS} characters; is this a CSV?")
+        yield line
 
 
 def open_device(file: Path, map_file: Path, *, boot: str, speed: float | None, stop: asyncio.Event) -> Device:

@@ -37,6 +37,7 @@ def board(seen: Seen, pipeline: Pipeline, problem: str | None = None) -> Board:
     speed = pipeline.get("speed", 1.0)
     frontier = max((seen.heard_ns(m) for m in line.members if m.alive), default=0) if line else 0
     patience = _patience_ns(speed)
+    silent_before = 0 if pipeline.get("phase") == "history" else frontier - patience  # it comes machine by machine
     machines = {m.levels: m for m in line.members} if line else {}
     found = stops({levels: seen.states.get(levels, ()) for levels in machines})
     tariffs = [m.birth.economics for m in line.members if m.birth.economics] if line else []
@@ -60,7 +61,7 @@ def board(seen: Seen, pipeline: Pipeline, problem: str | None = None) -> Board:
             behind_ms=None if behind is None else behind // MS,
         ),
         headline=_headline(seen, line, now_ns, patience),
-        steps=_steps(seen, line, frontier - patience) if line else [],
+        steps=_steps(seen, line, silent_before) if line else [],
         events=_events(machines, (stop for stop in found if not stop.short), now_ns or frontier),
         short_stops=sum(stop.short for stop in found),
     )

@@ -1,4 +1,4 @@
-"""What a running demo shows in a terminal: one line that is rewritten about once a second.
+"""What a running demo shows in a terminal: one line that is rewritten twice a second.
 
 What it is: for people at a terminal; a file or a pipe gets nothing of it.
 What it is not: the page.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from typing import Final, TextIO
 from console.page_data import Pipeline
 
 EVERY_S: Final = 0.5
+_WIDTH: Final = 80
 _CLEAR: Final = "\r\x1b[K"
 
 
@@ -28,7 +30,8 @@ async def status_line(pipeline: Callable[[], Pipeline], out: TextIO = sys.stderr
 
     async def show() -> None:
         while True:
-            out.write(_CLEAR + line(pipeline()))
+            width = os.get_terminal_size(out.fileno()).columns or _WIDTH  # 0: a terminal that does not know
+            out.write(_CLEAR + line(pipeline())[: width - 1])  # a line that wraps cannot be rewritten
             out.flush()
             await asyncio.sleep(EVERY_S)
 
@@ -44,14 +47,17 @@ async def status_line(pipeline: Callable[[], Pipeline], out: TextIO = sys.stderr
 def line(now: Pipeline) -> str:
     """The line.
 
-    >>> line({"phase": "live", "plant_now_ns": 0, "acked": 1200, "written": 1198, "lag_ms": 12.3})
-    'live, plant time 1970-01-01 00:00:00 UTC: 1,200 sent, 1,198 stored, lag 12 ms'
+    >>> line({"phase": "live", "plant_now_ns": 10**18, "acked": 1200, "written": 1198, "lag_ms": 12.3})
+    'live, plant time 2001-09-09 01:46:40 UTC: 1,200 sent, 1,198 stored, lag 12 ms'
+    >>> line({"phase": "history", "plant_now_ns": 0})
+    'history: 0 sent, 0 stored'
     """
-    clock = datetime.fromtimestamp(now.get("plant_now_ns", 0) // 10**9, UTC)
+    now_ns = now.get("plant_now_ns", 0)
+    clock = f", plant time {datetime.fromtimestamp(now_ns // 10**9, UTC):%Y-%m-%d %H:%M:%S} UTC" if now_ns else ""
     lag_ms = now.get("lag_ms")
     lag = "" if lag_ms is None else f", lag {lag_ms:.0f} ms"
     counts = f"{now.get('acked', 0):,} sent, {now.get('written', 0):,} stored{lag}"
-    return f"{now.get('phase', '')}, plant time {clock:%Y-%m-%d %H:%M:%S} UTC: {counts}"
+    return f"{now.get('phase', '')}{clock}: {counts}"
 
 
 def has_screen(platform: str, environ: Mapping[str, str]) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Final
 
 from console.ledger_file import Truth
@@ -26,7 +27,7 @@ class Stretch:
 
     reason_ns: dict[str, int] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
-    money: dict[str, float] = field(default_factory=dict)
+    money: dict[str, Fraction] = field(default_factory=dict)
 
     def add(self, before: Truth, after: Truth) -> None:
         """Add what one machine did between two lines of its ledger."""
@@ -36,7 +37,7 @@ class Stretch:
         for name, count in after.counts.items():
             self.counts[name] = self.counts.get(name, 0) + count - before.counts.get(name, 0)
         for line, amount in after.money.items():
-            self.money[line] = self.money.get(line, 0.0) + amount - before.money.get(line, 0.0)
+            self.money[line] = self.money.get(line, Fraction(0)) + amount - before.money.get(line, Fraction(0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def summed(stretches: Iterable[Stretch]) -> Stretch:
             for name, number in more.items():
                 ints[name] = ints.get(name, 0) + number
         for line, amount in stretch.money.items():
-            total.money[line] = total.money.get(line, 0.0) + amount
+            total.money[line] = total.money.get(line, Fraction(0)) + amount
     return total
 
 
@@ -89,17 +90,21 @@ def figures(stretch: Stretch, good_out: int, sellable: int) -> Figures:
     good, scrap, rework = (count.get(name, 0) for name in ("good", "scrap", "rework"))
     made = good + scrap + rework
     ideal, ideal_good = count.get("ideal_total_ns", 0), count.get("ideal_good_ns", 0)
-    cost = sum(stretch.money.values())
+    cost = sum(stretch.money.values(), Fraction(0))
     return {
         "pot_ns": pot,
+        "pdot_ns": planned,
         "pbt_ns": busy,
         "apt_ns": running,
         "adot_ns": waiting,
         "adet_ns": delay,
         "aust_ns": setup,
+        "pq": made,
         "gq": good,
         "sq": scrap,
         "rq": rework,
+        "pri_pq_ns": ideal,
+        "pri_gq_ns": ideal_good,
         "failures": count.get("failures", 0),
         "energy_wh": count.get("energy_wh", 0),
         "availability": _ratio(running, busy),
@@ -112,8 +117,8 @@ def figures(stretch: Stretch, good_out: int, sellable: int) -> Figures:
         "scrap_ratio": _ratio(scrap, made),
         "rework_ratio": _ratio(rework, made),
         "energy_kwh_per_good": _ratio(count.get("energy_wh", 0) / 1000, good_out),
-        **{f"cost_{line}": amount for line, amount in stretch.money.items()},
-        "cost_total": cost,
+        **{f"cost_{line}": float(amount) for line, amount in stretch.money.items()},
+        "cost_total": float(cost),
         "sellable": sellable,
         "unit_cost": _ratio(cost, sellable),
     }
@@ -123,5 +128,5 @@ def _total(times: dict[str, int], reasons: Iterable[str]) -> int:
     return sum(times.get(reason, 0) for reason in reasons)
 
 
-def _ratio(above: float, below: float) -> float | None:
-    return above / below if below else None
+def _ratio(above: float | Fraction, below: float) -> float | None:
+    return float(above / below) if below else None

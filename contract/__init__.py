@@ -36,6 +36,7 @@ from contract.messages import (
 from contract.packml import Mode, PackMLState, Reason, may_follow
 from contract.parts import (
     MAX_INT,
+    MAX_NAMES,
     Band,
     CommandRow,
     CycleRow,
@@ -58,6 +59,7 @@ __all__ = [
     "LEVELS",
     "MAX_BYTES",
     "MAX_INT",
+    "MAX_NAMES",
     "MAX_ROWS",
     "VERSION",
     "Address",

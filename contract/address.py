@@ -25,7 +25,7 @@ LEVELS: Final = ("enterprise", "site", "area", "line", "machine")
 
 PREFIX: Final = "qilu/v1"
 MAX_LEVEL_CHARS: Final = 64
-MAX_TOPIC_BYTES: Final = 512
+MAX_TOPIC_CHARS: Final = 512
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -75,7 +75,7 @@ class Address:
     @classmethod
     def of_topic(cls, topic: str) -> tuple[Address, str]:
         """Split a topic into the address and the kind; raises ContractError (``bad-topic``)."""
-        if len(topic) > MAX_TOPIC_BYTES or not topic.startswith(PREFIX + "/"):
+        if len(topic) > MAX_TOPIC_CHARS or not topic.startswith(PREFIX + "/"):
             raise ContractError("bad-topic", f"{topic[:200]!r} is no topic of the form {PREFIX}/…/<kind>")
         *levels, kind = topic[len(PREFIX) + 1 :].split("/")
         if len(levels) != len(LEVELS):

@@ -95,8 +95,9 @@ class Birth(Message, frozen=True, kw_only=True):
         return [self.t]
 
     def check(self) -> None:
-        """Refuse reserved names and a broken tariff."""
-        check_names([*self.sensors, *self.counters])
+        """Refuse reserved names, too many of them, and a broken tariff."""
+        check_names(self.sensors)
+        check_names(self.counters)
         if self.economics is not None and self.economics.tariff is not None:
             self.economics.tariff.check()
 
@@ -131,7 +132,7 @@ class Telemetry(Message, frozen=True, kw_only=True):
         return self.t
 
     def check(self) -> None:
-        """Refuse columns of another length, and numbers that are no numbers."""
+        """Refuse names as above, columns of another length, and numbers that are no numbers."""
         Message.check(self)
         if not self.t or not self.values:
             raise ValueError("no samples")
@@ -162,12 +163,12 @@ class Meter(Message, frozen=True, kw_only=True):
     rows: list[MeterRow]
 
     def check(self) -> None:
-        """Refuse reserved names and empty readings."""
+        """Refuse reserved names, too many of them in all, and empty readings."""
         Message.check(self)
         for row in self.rows:
             if not row.counters:
                 raise ValueError("a reading without counters")
-            check_names(row.counters)
+        check_names({name for row in self.rows for name in row.counters})
 
 
 class Order(Message, frozen=True, kw_only=True):

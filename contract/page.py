@@ -52,7 +52,9 @@ def _rules() -> str:
         "## Messages\n\n"
         f"{_doc(messages)}\n\n"
         f"The payload is UTF-8 JSON of at most {MAX_BYTES} bytes. Counts and counters are at most 2^53 − 1, times at "
-        f"most 2^63 − 1; a message has at most {messages.MAX_ROWS} rows. Refused, with the reason, are: unknown and "
+        f"most 2^63 − 1 (stores hold them up to the year 2261); a message has at most {messages.MAX_ROWS} rows and "
+        f"{parts.MAX_NAMES} names of sensors, or of counters. A name is a {_type(parts.Name)}. "
+        "Of a key that stands twice in one object the last counts. Refused, with the reason, are: unknown and "
         "missing fields, wrong types, NaN and infinities, integers beyond their range, times that do not increase, "
         "columns of unequal length and names that stores reserve "
         f"({', '.join(f'`{name}`' for name in sorted(parts.RESERVED_NAMES))}). "
@@ -118,6 +120,14 @@ def _type(annotation: Any) -> str:
     return _json_type(msgspec.json.schema(annotation))
 
 
+def _form(pattern: str) -> str:
+    """A pattern as readers would put it."""
+    form = pattern.removeprefix(r"\A").removesuffix(r"\Z")
+    if form.startswith("("):
+        return "one of " + ", ".join(f"`{word}`" for word in form.strip("()").split("|"))
+    return f"of the form `{form}`" if form else ""
+
+
 _LIMITS = (("minimum", "≥"), ("maximum", "≤"), ("maxLength", "at most"), ("minLength", "at least"))
 
 
@@ -132,10 +142,18 @@ def _json_type(schema: dict[str, Any]) -> str:
     if kind == "array":
         return f"list of {_json_type(schema['items'])}"
     if kind == "object":
-        return f"name → {_json_type(schema['additionalProperties'])}"
-    words = [kind, schema.get("description", "")]
+        keys = (
+            "name"
+            if "pattern" in schema["propertyNames"]
+            else _json_type({"type": "string", **schema["propertyNames"]})
+        )
+        return f"{keys} → {_json_type(schema['additionalProperties'])}"
+    words = [kind, schema.get("description", ""), _form(schema.get("pattern", ""))]
     unit = " characters" if kind == "string" else ""
-    words += [f"{sign} {schema[key]}{unit}" for key, sign in _LIMITS if key in schema]
+    if "minLength" in schema and schema["minLength"] == schema.get("maxLength"):
+        words.append(f"of length {schema['minLength']}")
+    else:
+        words += [f"{sign} {schema[key]}{unit}" for key, sign in _LIMITS if key in schema]
     return ", ".join(word for word in words if word)
 
 

@@ -6,7 +6,7 @@ What it is not: messages; those, with their names and their order, are in ``mess
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -16,6 +16,8 @@ from contract.packml import Mode, PackMLState, Reason
 
 MAX_INT: Final = 2**53 - 1
 """The largest integer on the wire: what JSON readers in every language keep exactly (RFC 8259, section 6)."""
+MAX_NAMES: Final = 500
+"""How many sensors, or counters, a message may name: each is a column in every store, and stays one."""
 
 Time = Annotated[int, Meta(ge=0, le=2**63 - 1, description="event time, ns since 1970-01-01 UTC")]
 Count = Annotated[int, Meta(ge=0, le=MAX_INT)]
@@ -169,7 +171,7 @@ class ReturnRow(Part, frozen=True, kw_only=True):
 
 
 class ShipmentRow(Part, frozen=True, kw_only=True):
-    """Material on its way from a supplier: promised, shipped, received or defective."""
+    """Material on its way from a supplier, and how much of it came ``defective``."""
 
     t: Time
     shipment: Text
@@ -201,8 +203,10 @@ class ReplyRow(Part, frozen=True, kw_only=True):
     reason: Text | None = None
 
 
-def check_names(names: Iterable[str]) -> None:
-    """Refuse reserved names; raises ValueError."""
+def check_names(names: Collection[str]) -> None:
+    """Refuse reserved names, and too many of them; raises ValueError."""
+    if len(names) > MAX_NAMES:
+        raise ValueError(f"{len(names)} names, at most {MAX_NAMES} are allowed")
     for name in names:
         if name in RESERVED_NAMES:
             raise ValueError(f"the name {name!r} is reserved")

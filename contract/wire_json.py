@@ -41,9 +41,15 @@ def encode(message: Message) -> bytes:
 
     The payload is read back here, on the sender's side: a publisher learns of its mistake where it can be mended.
     """
-    _check(message)  # before encoding, which would turn NaN into null
-    payload = _ENCODER.encode(message)
-    kind = _KIND_OF[type(message)]
+    kind = _KIND_OF.get(type(message))
+    if kind is None:
+        raise ContractError("unknown-kind", f"{type(message).__name__} is not one of the messages of the contract")
+    try:
+        _check(message)  # before encoding, which would turn NaN into null
+        payload = _ENCODER.encode(message)
+    except (TypeError, AttributeError, OverflowError, UnicodeEncodeError) as error:
+        # A message that is made in Python has had no types checked.
+        raise ContractError("invalid", f"this {kind} cannot be said: {error}"[:300]) from None
     if decode(kind, payload) != message:
         raise ContractError(
             "invalid", f"this {kind} does not survive the wire: NaN, infinity or a value of another type"
@@ -87,5 +93,5 @@ def _refusal(payload: bytes, detail: str) -> ContractError:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         version = VERSION
     if isinstance(version, int) and version != VERSION:
-        return ContractError("wrong-version", f"version {version}, this side speaks {VERSION}")
+        return ContractError("wrong-version", f"version {str(version)[:20]}, this side speaks {VERSION}")
     return ContractError("invalid", detail[:300])

@@ -23,8 +23,9 @@ Tags = tuple[tuple[str, str], ...]
 T = TypeVar("T")
 
 MIN_TIME_NS: Final = -(2**63) + 2
-MAX_TIME_NS: Final = 2**63 - 2
-"""The times that InfluxDB stores, the years 1677 to 2262; back ends refuse frames with others."""
+MAX_TIME_NS: Final = 9_214_646_400_000_000_000 - 1
+"""The years 1677 (where InfluxDB begins) to 2261; back ends refuse frames with other times. The last hundred days that
+64 bits can say are left out, so that the end of the window that a point falls into can be said as well."""
 RESERVED: Final = frozenset({"time", "_time", "_field", "_measurement"})
 """Words that InfluxDB keeps for itself: no tag or field may have them as its name."""
 
@@ -83,7 +84,7 @@ class Frame:
         return tuple(sorted((name, str.__str__(value)) for name, value in self.tags.items() if value))
 
     def check_storable(self) -> None:
-        """Refuse what no store holds: times beyond the years 1677 to 2262, and text with a lone surrogate.
+        """Refuse what no store holds: times beyond the years 1677 to 2261, and text with a lone surrogate.
 
         It is not part of being a frame: where a device says such a thing, the store refuses its points, and they go
         to the dead letters like any other.

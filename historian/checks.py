@@ -197,6 +197,10 @@ async def count_counts_points(fresh: Fresh) -> None:
             wanted[(T0 + n * _S) // minute * minute] += 2
         equal(counts, {window: number for window, number in wanted.items() if number}, "points per minute")
         equal(sum((await store.count("m", minute, T0, T0 + 201 * _S)).values()), 10, "all points")
+        times = [-1, 0, MAX_TIME_NS]
+        await store.write([Frame("far", {}, times, {"n": [1, 2, 3]})])
+        wanted = {time // minute * minute: 1 for time in times}
+        equal(await store.count("far", minute, -(2**70), 2**70), wanted, "points of the past and the future")
 
 
 async def other_types_are_refused(fresh: Fresh) -> None:
@@ -220,20 +224,13 @@ async def other_types_are_refused(fresh: Fresh) -> None:
 
 async def a_large_batch_is_stored(fresh: Fresh) -> None:
     """50 000 points in one batch, and all of them in one answer."""
-    frames = [
-        Frame(
-            "m",
-            {"machine": f"m-{n}"},
-            [T0 + row * _S for row in range(1000)],
-            {"n": list(range(1000)), "x": [0.5] * 1000},
-        )
-        for n in range(50)
-    ]
+    times, rows = [T0 + row * _S for row in range(1000)], list(range(1000))
+    frames = [Frame("m", {"machine": f"m-{n}"}, times, {"n": rows, "x": [0.5] * 1000}) for n in range(50)]
     async with fresh() as store:
         await store.write(frames)
         table = await store.read(Query("m"))
         equal(len(table), 50_000, "points")
-        equal(table.fields["n"], list(range(1000)) * 50, "values, in order")
+        equal(table.fields["n"], rows * 50, "values, in order")
         equal(sum((await store.count("m", 3600 * _S, T0, T0 + 1000 * _S)).values()), 50_000, "count")
 
 

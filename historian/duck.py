@@ -16,7 +16,6 @@ import contextlib
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,8 +52,8 @@ class DuckHistorian:
     async def count(self, measurement: str, every_ns: int, start_ns: int, end_ns: int) -> dict[int, int]:
         """Points per window."""
         engine = self._opened()
-        work = partial(engine.count, measurement, every_ns, start_ns, end_ns)
-        return await asyncio.get_running_loop().run_in_executor(engine.readers, work)
+        window = (measurement, every_ns, start_ns, end_ns)
+        return await asyncio.get_running_loop().run_in_executor(engine.readers, engine.count, *window)
 
     async def close(self) -> None:
         """Let go of the file, after the writes that are under way."""
@@ -78,17 +77,35 @@ class _Engine:
     """One open database: its connections, its threads and what is known of it. Its methods block."""
 
     def __init__(self, key: str) -> None:
-        self.key = key
-        self.users = 0
-        self._connection = _connect(key)
-        self._known = _load(self._connection, key)
-        self._next_id = 1 + max((id_ for known in self._known.values() for id_ in known.series.values()), default=0)
-        self._reading = threading.local()
+        self.key, self.users = key, 0
+        self._open()
+        self._seats = threading.BoundedSemaphore(_READERS)
         self.writer = ThreadPoolExecutor(1, thread_name_prefix="duckdb-write")
         self.readers = ThreadPoolExecutor(_READERS, thread_name_prefix="duckdb-read")
 
+    def _open(self) -> None:
+        self._connection = _connect(self.key)
+        self._known = _load(self._connection, self.key)
+        self._next_id = 1 + max((id_ for known in self._known.values() for id_ in known.series.values()), default=0)
+        self._reading, self._cursors = threading.local(), list[duckdb.DuckDBPyConnection]()
+        self._failed = False
+
+    def _reopen(self) -> None:
+        """After a disk that was full DuckDB refuses all work until its file is opened anew."""
+        with contextlib.ExitStack() as stack:
+            for _ in range(_READERS):
+                stack.enter_context(self._seats)  # until no reader is at work
+            for connection in (*self._cursors, self._connection):
+                connection.close()
+            try:
+                self._open()
+            except (ConfigError, duckdb.Error) as error:
+                raise RetryLater(_first_line(error)) from error
+
     def write(self, batch: list[Frame]) -> None:
         """Check, merge and commit; runs in the writer's thread alone."""
+        if self._failed:
+            self._reopen()
         known = dict(self._known)
         rejected: list[tuple[int, str]] = []
         accepted: dict[str, list[Frame]] = {}
@@ -122,6 +139,7 @@ class _Engine:
         except duckdb.Error as error:
             with contextlib.suppress(duckdb.Error):  # the first error is the one to tell
                 self._connection.rollback()
+            self._failed = isinstance(error, duckdb.FatalException) and self.key != MEMORY
             raise RetryLater(f"DuckDB {self.key}: {_first_line(error)}") from error
         self._known, self._next_id = known, next_id
 
@@ -157,18 +175,18 @@ class _Engine:
         places = sorted((tuple(dict(series).get(tag, "") for tag in tags), known.series[series]) for series in chosen)
         ids = np.array([id_ for _, id_ in places], np.int32)
         sql = duck_sql.select(query, fields, every_field=not query.fields)
-        cursor = self._cursor()
-        with _registered(cursor, "chosen", {"id": ids, "place": np.arange(len(ids), dtype=np.int32)}):
-            found = self._fetch(cursor, sql)
+        columns = {"id": ids, "place": np.arange(len(ids), dtype=np.int32)}
+        with self._reader() as cursor, _registered(cursor, "chosen", columns):
+            found = cursor.execute(sql).fetchnumpy()
         return table(query, found, tags, [values for values, _ in places])
 
     def count(self, measurement: str, every_ns: int, start_ns: int, end_ns: int) -> dict[int, int]:
         """Run in a reader's thread."""
         if measurement not in self._known:
             return {}
-        found = self._fetch(self._cursor(), duck_sql.count(measurement, every_ns, start_ns, end_ns))
-        windows, counts = found.values()
-        return dict(zip(windows.tolist(), counts.tolist(), strict=True))
+        with self._reader() as cursor:
+            found = cursor.execute(duck_sql.count(measurement, every_ns, start_ns, end_ns)).fetchall()
+        return {window * every_ns: number for window, number in found}
 
     def close(self) -> None:
         """End the threads after their work, then the database."""
@@ -176,19 +194,17 @@ class _Engine:
         self.writer.shutdown()
         self._connection.close()
 
-    def _cursor(self) -> duckdb.DuckDBPyConnection:
-        """This thread's own connection to the database."""
-        if not hasattr(self._reading, "cursor"):
-            self._reading.cursor = self._connection.cursor()
-        cursor: duckdb.DuckDBPyConnection = self._reading.cursor
-        return cursor
-
-    def _fetch(self, cursor: duckdb.DuckDBPyConnection, sql: str) -> dict[str, Any]:
-        try:
-            found: dict[str, Any] = cursor.execute(sql).fetchnumpy()
-        except duckdb.Error as error:
-            raise RetryLater(f"DuckDB {self.key}: {_first_line(error)}") from error
-        return found
+    @contextlib.contextmanager
+    def _reader(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """This thread's own connection to the database; DuckDB's errors become RetryLater."""
+        with self._seats:
+            try:
+                if not hasattr(self._reading, "cursor"):
+                    self._reading.cursor = self._connection.cursor()
+                    self._cursors.append(self._reading.cursor)
+                yield self._reading.cursor
+            except duckdb.Error as error:
+                raise RetryLater(f"DuckDB {self.key}: {_first_line(error)}") from error
 
 
 class _Engines:
@@ -245,8 +261,8 @@ def _connect(key: str) -> duckdb.DuckDBPyConnection:
 def _load(connection: duckdb.DuckDBPyConnection, key: str) -> dict[str, Measurement]:
     """What the file knows; an empty one is made a historian, one of somebody else is refused."""
     rows = connection.execute(
-        "SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns "
-        "ORDER BY table_schema, table_name, ordinal_position"
+        "SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns() "
+        "WHERE table_oid IN (SELECT table_oid FROM duckdb_tables()) ORDER BY schema_name, table_name, column_index"
     ).fetchall()
     ours = any(row[:2] == ("catalogue", "format") for row in rows)
     if rows and not ours:
@@ -257,15 +273,13 @@ def _load(connection: duckdb.DuckDBPyConnection, key: str) -> dict[str, Measurem
     (version,) = connection.execute("SELECT version FROM catalogue.format").fetchone() or (None,)
     if version != duck_sql.FORMAT:
         connection.close()
-        raise ConfigError(
-            f"store.url duckdb:{key}: format {version}, this program reads {duck_sql.FORMAT}; name another"
-        )
+        raise ConfigError(f"store.url duckdb:{key}: format {version} is not {duck_sql.FORMAT}; name another file")
     kinds: dict[str, dict[str, type[Value]]] = {}
-    for schema, measurement, column, type_ in rows:
-        if schema == "main":
-            fields = kinds.setdefault(measurement, {})
-            if column not in (duck_sql.SERIES, "time"):
-                fields[column] = duck_sql.KIND[type_]
+    # Other tables may stand in the file, for people ask it things.
+    measurements = {table for _, table, column, _ in rows if column == duck_sql.SERIES}
+    for _, measurement, column, type_ in rows:
+        if measurement in measurements and column not in (duck_sql.SERIES, "time"):
+            kinds.setdefault(measurement, {})[column] = duck_sql.KIND[type_]
     series: dict[str, dict[Tags, int]] = {}
     for id_, measurement, tags in connection.execute("SELECT id, measurement, tags FROM catalogue.series").fetchall():
         series.setdefault(measurement, {})[tuple(sorted(msgspec.json.decode(tags).items()))] = id_

@@ -104,8 +104,8 @@ def select(query: Query, fields: Iterable[str], every_field: bool) -> str:
 
 
 def count(measurement: str, every_ns: int, start_ns: int, end_ns: int) -> str:
-    """How many points each window has."""
-    floor = f"time - ((time % {every_ns:d}) + {every_ns:d}) % {every_ns:d}"  # % has the sign of what is divided
+    """How many points each window has, by the window's number: its start may lie before what BIGINT holds."""
+    floor = f"time // {every_ns:d} - (time % {every_ns:d} < 0)::BIGINT"  # // rounds towards zero
     span = f"time >= {start_ns:d} AND time < {end_ns:d}"
     return f"SELECT {floor} AS w, count(*) FROM {table(measurement)} WHERE {span} GROUP BY w ORDER BY w"
 

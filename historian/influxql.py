@@ -43,7 +43,8 @@ def count(measurement: str, every_ns: int, start_ns: int, end_ns: int) -> str:
     >>> count("meter", 60, 0, 120)
     'SELECT count(*::field) FROM "meter" WHERE time >= 0 AND time < 120 GROUP BY time(60ns) fill(none)'
     """
-    span = _span(Query(measurement, start_ns=start_ns, end_ns=end_ns))
+    # Without an upper bound InfluxDB would end windows at its own clock; the plant's may be ahead of it.
+    span = [*_span(Query(measurement, start_ns=start_ns)), f"time < {max(min(end_ns, MAX_TIME_NS + 1), MIN_TIME_NS):d}"]
     return f"SELECT count(*::field) FROM {name(measurement)}{_where(span)} GROUP BY time({every_ns:d}ns) fill(none)"
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 STALE_AFTER_S = 30.0
+_LOG = logging.getLogger("qilu.service")
 
 
 def configure_logging(level: str = "INFO") -> None:
@@ -52,15 +53,26 @@ class Heartbeat:
         """``path`` empty: no file is written. ``clock`` gives seconds since 1970."""
         self._path = Path(path) if path else None
         self._clock = clock
+        self._failing = False
 
     def beat(self, status: Mapping[str, Any]) -> None:
-        """Write the time and the status, whole or not at all."""
+        """Write the time and the status, whole or not at all.
+
+        A file that cannot be written stops no work: it grows stale, which is what the health check is there to see.
+        """
         if self._path is None:
             return
         body = msgspec.json.encode({"time": self._clock(), **status})
         draft = self._path.with_suffix(".new")
-        draft.write_bytes(body)
-        draft.replace(self._path)
+        try:
+            draft.write_bytes(body)
+            draft.replace(self._path)
+        except OSError as error:
+            if not self._failing:
+                _LOG.warning("cannot write the heartbeat %s: %s; trying again", self._path, error.strerror or error)
+            self._failing = True
+        else:
+            self._failing = False
 
 
 def heartbeat_problem(path: str, now: float, stale_after_s: float = STALE_AFTER_S) -> str | None:

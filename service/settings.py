@@ -54,8 +54,13 @@ class Broker(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return read_secret("broker.password_file", self.password_file)
 
     def _split(self) -> tuple[str, int]:
-        parts = urlsplit(self.url)
         try:
+            parts = urlsplit(self.url)
+            if parts.username is not None:  # the URL itself is not repeated: it may hold the secret
+                raise ConfigError(
+                    "configuration: broker.url holds a user name; write it into broker.username, and the password into "
+                    "the file that broker.password_file names"
+                )
             if parts.scheme == "mqtt" and parts.hostname:
                 return parts.hostname, parts.port or 1883
         except ValueError:
@@ -77,18 +82,22 @@ class Store(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def read_secret(key: str, name: str) -> str | None:
-    """The first line of the file ``name``; None when no file is named."""
+    """The one line of the file ``name``; None when no file is named."""
     if not name:
         return None
     try:
-        return Path(name).read_text(encoding="utf-8").strip()
+        secret = Path(name).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"configuration: {key}: cannot read {name}: {error}") from None
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigError(f"configuration: {key}: cannot read {name}: {why}") from None
+    if len(secret.splitlines()) != 1:
+        raise ConfigError(f"configuration: {key}: {name} is not one line of text; put the secret alone into it")
+    return secret
 
 
 def read_document(path: str | None, sections: Iterable[str]) -> Document:
-    """The TOML document at ``path`` (empty when None), with only the given sections in it; raises ConfigError."""
-    if path is None:
+    """The TOML document at ``path`` (empty when none is named), with only the given sections; raises ConfigError."""
+    if not path:
         return {}
     try:
         document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
@@ -117,7 +126,6 @@ def load(section: str, type_: type[T], document: Document, environ: Mapping[str,
         if key not in known:
             raise ConfigError(f"configuration: unknown key {section}.{key}{_hint(key, known, section + '.')}")
     prefix = f"{PREFIX}{section.upper()}_"
-    lax: dict[str, Any] = {}
     for name, text in environ.items():
         if not name.startswith(prefix):
             continue
@@ -125,24 +133,30 @@ def load(section: str, type_: type[T], document: Document, environ: Mapping[str,
         if key not in known:
             hint = _hint(key, known, prefix).upper().replace("; DID YOU MEAN ", "; did you mean ")
             raise ConfigError(f"environment: unknown variable {name}{hint}")
-        lax[key] = text
+        try:
+            values[key] = _from_text(text, known[key].type)
+        except msgspec.ValidationError as error:
+            raise ConfigError(f"environment: {name}: {error}") from None
     try:
-        typed = {key: _from_text(text, known[key].type) for key, text in lax.items()}
-        return msgspec.convert(values | typed, type_, strict=True)
+        return msgspec.convert(values, type_, strict=True)
     except msgspec.ValidationError as error:
         raise ConfigError(f"configuration: [{section}]: {error}") from None
 
 
 def _from_text(text: str, type_: Any) -> Any:
     """The value of a variable: a list is written as in TOML and JSON, ``["a", "b"]``."""
-    if text.lstrip().startswith("["):
-        try:
-            return msgspec.json.decode(text, type=type_)
-        except msgspec.ValidationError:
+    try:
+        return msgspec.convert(text, type_, strict=False)
+    except msgspec.ValidationError as error:
+        if not text.lstrip().startswith("["):
             raise
-        except msgspec.DecodeError:
-            pass  # no list after all
-    return msgspec.convert(text, type_, strict=False)
+        problem = error
+    try:
+        return msgspec.json.decode(text, type=type_)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:  # no list after all
+        raise problem from None
 
 
 def check_environment(environ: Mapping[str, str], sections: Iterable[str]) -> None:

@@ -25,7 +25,8 @@ MAX_CELL_CHARS: Final = 40
 FIRST_YEAR: Final = 1970
 LAST_YEAR: Final = 2261
 
-_NUMBER: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,3})?")
+_NUMBER: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+_BELOW_A_MICROSECOND: Final = re.compile(r"[.,][0-9]{6}([0-9]+)")
 _EXACT: Final = Context(prec=100, traps=[Inexact, InvalidOperation, Overflow])
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -100,11 +101,11 @@ class Clock:
             t_ns = scaled(self._map.time.column, text, self._map.csv.decimal, Decimal(unit_ns))
             self._see(t_ns)
         else:
-            stamp = self._parse(text)
-            self._see(_since_epoch_ns(stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)))
+            stamp, finer_ns = self._parse(text), self._finer_ns(text)
+            self._see(_since_epoch_ns(stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)) + finer_ns)
             if self._map.time.backward == "end_of_day" and stamp.time() == time.min:
                 stamp += _DAY
-            t_ns = self._instant(stamp, text)
+            t_ns = self._instant(stamp, text, finer_ns)
         if not self._period_ns <= t_ns < 2**63:
             raise self._bad(text, "lies before 1970 or after 2262; is time.format right?")
         self._check(t_ns, text)
@@ -124,17 +125,26 @@ class Clock:
             raise self._bad(text, f"is not between {FIRST_YEAR} and {LAST_YEAR}; is time.format right?")
         return stamp
 
+    def _finer_ns(self, text: str) -> int:
+        """The nanoseconds that ``datetime.fromisoformat`` drops; ``strptime`` refuses what it cannot hold."""
+        finer = _BELOW_A_MICROSECOND.search(text) if self._map.time.format == "iso" else None
+        if finer is None:
+            return 0
+        if len(finer[1]) > 3:
+            raise self._bad(text, "is finer than a nanosecond")
+        return int(finer[1].ljust(3, "0"))
+
     def _see(self, raw_ns: int) -> None:
         """Count a step back as the file shows it, before any mending."""
         if self._raw_before is not None and raw_ns <= self._raw_before:
             self.backward += 1
         self._raw_before = raw_ns
 
-    def _instant(self, stamp: datetime, text: str) -> int:
+    def _instant(self, stamp: datetime, text: str, finer_ns: int) -> int:
         if stamp.tzinfo is not None:
-            return _since_epoch_ns(stamp)
+            return _since_epoch_ns(stamp) + finer_ns
         local = stamp.replace(tzinfo=self._zone)
-        t_ns, second_ns = _since_epoch_ns(local), _since_epoch_ns(local.replace(fold=1))
+        t_ns, second_ns = (_since_epoch_ns(local.replace(fold=fold)) + finer_ns for fold in (0, 1))
         if t_ns == second_ns:
             return t_ns
         # The clocks change here. Forward: no such time. Back: the hour comes twice, and only the order of the rows

@@ -12,6 +12,7 @@ contract.errors.ConfigError: m.toml: unknown key device.addres; did you mean dev
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -23,13 +24,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import Struct
 
-from contract import Address, ConfigError, ContractError
+from contract import MAX_NAMES, Address, ConfigError, ContractError
 from contract.parts import RESERVED_NAMES
 from simulator.csv_map import EPOCHS, MAX_FACTOR, CounterColumn, Csv, CsvMap, Device, SensorColumn, Tariff, Time
 
 MAX_NAMES_SHOWN: Final = 20
-MAX_NAMES: Final = 1000
-"""Sensors and counters of one device: one row of that many always fits into a message."""
 
 _SECTIONS: Final[dict[str, type[Struct]]] = {
     "device": Device,
@@ -49,7 +48,7 @@ def parse_map(text: str, file: str) -> CsvMap:
     """
     try:
         document = tomllib.loads(text, parse_float=Decimal)
-    except (tomllib.TOMLDecodeError, ArithmeticError) as error:
+    except (ValueError, ArithmeticError, RecursionError) as error:  # nor are numbers and nesting beyond all bounds
         raise ConfigError(f"{file} is not TOML: {error}") from None
     for path, known in _unknown(document, CsvMap, ()):
         prefix = "".join(f"{_plain(part)}." for part in path[:-1])
@@ -147,9 +146,9 @@ def _name_problems(map_: CsvMap) -> Iterator[str]:
         if not all(isfinite(end) for end in (sensor.low, sensor.high) if end is not None):
             yield f"sensors.{name}: low and high must be numbers"
     names = [*map_.counters, *(name for c in map_.counters.values() for name in c.labels.values())]
-    count = len(names) + len(map_.sensors)
-    if count > MAX_NAMES:
-        yield f"{count} sensors and counters, at most {MAX_NAMES} are allowed; make it two devices"
+    for what, count in (("sensors", len(map_.sensors)), ("counters", len(names))):
+        if count > MAX_NAMES:
+            yield f"{count} {what}, at most {MAX_NAMES} are allowed; make it two devices"
     for name in {*names, *map_.sensors} & RESERVED_NAMES:
         yield f"the name {name!r} is reserved; take another one"
     for name in names:
@@ -171,7 +170,7 @@ def _time_problems(map_: CsvMap) -> Iterator[str]:
     moment = datetime(2018, 12, 31, 23, 59, 58, tzinfo=UTC)
     try:
         parsed = datetime.strptime(moment.strftime(time.format), time.format)
-    except ValueError as error:
+    except (ValueError, re.error) as error:  # strptime lets the latter out where a directive stands twice
         yield f"time.format: {time.format!r} does not read what it writes: {error}"
         return
     if parsed.date() != moment.date():

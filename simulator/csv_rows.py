@@ -12,6 +12,7 @@ import csv
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, islice
+from math import isfinite
 from typing import Final
 
 from contract import MAX_INT, ConfigError
@@ -118,7 +119,7 @@ def _next(reader: Iterator[list[str]], file: str, map_: CsvMap) -> list[str] | N
         return next(reader, None)
     except csv.Error as error:
         raise ConfigError(f"{file}:{line}: no CSV: {error}; is a quotation mark left open there?") from None
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
         raise ConfigError(f"{file}: near line {line}: {error}; set csv.encoding, now {map_.csv.encoding}") from None
 
 
@@ -163,7 +164,12 @@ class _Cells:
         return amount
 
     def _sample(self, column: str, text: str) -> float | None:
-        return float(number(column, text, self._map.csv.decimal)) if text.strip() else None
+        if not text.strip():
+            return None
+        value = float(number(column, text, self._map.csv.decimal))
+        if not isfinite(value):
+            raise BadCell(column, f"{shown(text)} is too large for a sample")
+        return value
 
 
 def _label(name: str, counter: CounterColumn, text: str) -> str:

@@ -12,7 +12,8 @@ acknowledgement; ``["truth", path, t_ns, {…}]`` at the start, at each full hou
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final
@@ -36,6 +37,7 @@ class Ledger:
             ConfigError: the file cannot be written.
         """
         self._boot = boot
+        self._path = path
         self._encoder = msgspec.json.Encoder()
         self._file = _open(path) if path else None
 
@@ -62,24 +64,34 @@ class Ledger:
         self.flush()
 
     def flush(self) -> None:
-        """Hand what is written to the operating system."""
+        """Hand what is written to the operating system; raises ConfigError when it takes no more."""
         if self._file is not None:
-            self._file.flush()
+            with _refusals(self._path):
+                self._file.flush()
 
     def __enter__(self) -> Ledger:
         return self
 
     def __exit__(self, *error: type[BaseException] | BaseException | TracebackType | None) -> None:
         if self._file is not None:
-            self._file.close()
+            with _refusals(self._path):
+                self._file.close()
 
     def _write(self, lines: Iterable[object]) -> None:
         if self._file is not None:
-            self._file.write(self._encoder.encode_lines(list(lines)))
+            with _refusals(self._path):
+                self._file.write(self._encoder.encode_lines(list(lines)))
 
 
 def _open(path: str) -> IO[bytes]:
-    try:
+    with _refusals(path):
         return Path(path).open("wb", buffering=_BUFFER_BYTES)
+
+
+@contextmanager
+def _refusals(path: str) -> Iterator[None]:
+    """A ledger that cannot be written ends the run: nothing may be sent that it does not know."""
+    try:
+        yield
     except OSError as error:
         raise ConfigError(f"cannot write the ledger {path}: {error.strerror or error}") from None

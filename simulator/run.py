@@ -213,14 +213,19 @@ class _Run:
         self.progress.phase = "ended"
 
     async def advance(self, until_ns: int, period_ns: int) -> None:
-        """Run the factory and publish what it says, in slices; the ledger gets the truth at each full hour."""
+        """Run the factory and publish what it says, in slices; the ledger gets the truth at each full hour.
+
+        A stretch is long after a computer's sleep or a broker's absence: neither stop nor heartbeat waits for its end.
+        """
         while self.factory.now_ns < until_ns:
             next_ns = min(until_ns, _next_multiple(self.factory.now_ns, SLICE_NS))
             said = self.factory.advance(next_ns, period_ns)
             if next_ns % HOUR_NS == 0:
                 self.testify()
             await self.publish(said)
-        self.progress.plant_now_ns = self.factory.now_ns
+            self.beat()
+            if self.stop.is_set():
+                return
         self.beat()
 
     def testify(self) -> None:
@@ -245,7 +250,8 @@ class _Run:
         self.progress.connected = self.publisher.connected
 
     def beat(self) -> None:
-        """The heartbeat, once a second; a link that is down holds the run up in ``publish``, and it goes stale."""
+        """The progress, and the heartbeat once a second; a link that is down holds the run up, and it goes stale."""
+        self.progress.plant_now_ns = self.factory.now_ns
         now_ns = self.clock_ns()
         if abs(now_ns - self.beaten_ns) < SECOND_NS:
             return

@@ -16,6 +16,8 @@ SAMPLES_PER_S: Final = 60
 
 Name = Annotated[str, Meta(min_length=1)]
 Period = Annotated[int, Meta(ge=1, le=3600)]
+MAX_SPEED: Final = 1_000_000
+TEN_YEARS_H: Final = 10 * 366 * 24
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -24,9 +26,12 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sector: Annotated[Name, Meta(description="which line to run; a name from simulator/sectors")] = "home_appliances"
     seed: Annotated[int, Meta(ge=0, le=2**53 - 1, description="decides everything that chance decides")] = 1
     speed: Annotated[
-        Annotated[float, Meta(gt=0)] | Literal["max"], Meta(description='plant seconds per second, or "max"')
+        Annotated[float, Meta(gt=0, le=MAX_SPEED)] | Literal["max"],
+        Meta(description='plant seconds per second, or "max"'),
     ] = 1.0
-    history_h: Annotated[float, Meta(ge=0, description="hours of plant time to back-fill before going live")] = 24.0
+    history_h: Annotated[
+        float, Meta(ge=0, le=TEN_YEARS_H, description="hours of plant time to back-fill before going live")
+    ] = 24.0
     telemetry_s: Annotated[Period, Meta(description="plant seconds between samples when live; wider above 60x")] = 1
     history_telemetry_s: Annotated[Period, Meta(description="plant seconds between samples of the back-fill")] = 60
     enterprise: Annotated[Name, Meta(description="first level of every address")] = "qingdao-appliances"
@@ -42,7 +47,12 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         str, Meta(description="ISO 8601 time at which the history begins; empty: history_h before now")
     ] = ""
     duration_s: Annotated[
-        float, Meta(ge=0, description="end after so many live seconds (plant seconds at max); 0: run until stopped")
+        float,
+        Meta(
+            ge=0,
+            le=TEN_YEARS_H * 3600,
+            description="end after so many live seconds (plant seconds at max); 0: run until stopped",
+        ),
     ] = 0.0
 
     @property

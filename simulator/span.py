@@ -12,13 +12,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 from contract import ConfigError
+from contract.parts import Time
 from simulator.plant import HOUR_NS, SECOND_NS
 from simulator.settings import Settings
+
+LAST_YEAR: Final = 2200
+"""Of ``simulator.start``: times in the contract end in 2262."""
 
 
 class Span(NamedTuple):
@@ -60,8 +64,8 @@ def _parsed(text: str) -> int:
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     since = moment - datetime(1970, 1, 1, tzinfo=UTC)
     start_ns = (since.days * 86_400 + since.seconds) * SECOND_NS + since.microseconds * 1000
-    if start_ns < 0:
-        raise ConfigError(f"configuration: simulator.start {text!r} lies before 1970")
+    if start_ns < 0 or moment.year > LAST_YEAR:
+        raise ConfigError(f"configuration: simulator.start {text!r} lies before 1970 or after {LAST_YEAR}")
     return start_ns
 
 
@@ -74,10 +78,12 @@ class Told:
 
     def read(self) -> int | None:
         """The time up to which an earlier start may have spoken, or None; raises ConfigError for another's file."""
-        if self._path is None or not self._path.exists():
+        if self._path is None:
             return None
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, int])["told_ns"]
+            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, Time])["told_ns"]
+        except FileNotFoundError:
+            return None
         except (OSError, msgspec.DecodeError, KeyError) as error:
             raise ConfigError(
                 f"configuration: simulator.memory {self._path} cannot be read ({error!r}); remove it to begin anew"

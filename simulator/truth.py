@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -22,6 +23,7 @@ from simulator.plant import HOUR_NS, MINUTE_NS, SECOND_NS, Site, ideal_cycle_ns,
 from simulator.speak import STATES
 
 _WH_PER_KWH: Final = 1000
+_LINES: Final = ("material", "scrap_recovery", "energy", "labour", "depreciation")
 
 
 class EnergyBook:
@@ -44,10 +46,10 @@ class EnergyBook:
         return sum(self._wh.values())
 
     @property
-    def money(self) -> float:
+    def money(self) -> Fraction:
         """What it cost."""
         bands = self._tariff.bands
-        return sum(wh / _WH_PER_KWH * bands[code].price_per_kwh for code, wh in sorted(self._wh.items()))
+        return sum((wh * _exact(bands[code].price_per_kwh) / _WH_PER_KWH for code, wh in self._wh.items()), Fraction(0))
 
 
 def band_at(tariff: Tariff, t_ns: int) -> str:
@@ -65,7 +67,7 @@ def _local(timezone: str, minute: int) -> tuple[int, int]:
 
 def machine_truth(site: Site, step: StepModel, done: MachineTruth, energy: EnergyBook) -> dict[str, Any]:
     """One machine's line of the ledger: everything since the start."""
-    paid_h = sum(done.doing_ns) / HOUR_NS
+    paid_h = Fraction(sum(done.doing_ns), HOUR_NS)
     produced = done.good + done.scrap + done.rework
     ideal_ns = ideal_cycle_ns(step)
     return {
@@ -77,13 +79,13 @@ def machine_truth(site: Site, step: StepModel, done: MachineTruth, energy: Energ
         "ideal_good_ns": done.good * ideal_ns,
         "failures": done.failures,
         "energy_wh": energy.energy_wh,
-        "money": {
-            "material": produced * step.material_per_unit,
-            "scrap_recovery": -done.scrap * step.scrap_credit_per_unit,
-            "energy": energy.money,
-            "labour": operators_of(step) * site.wage_per_h * paid_h,
-            "depreciation": step.depreciation_per_h * paid_h,
-        },
+        "money": _written(
+            material=produced * _exact(step.material_per_unit),
+            scrap_recovery=-done.scrap * _exact(step.scrap_credit_per_unit),
+            energy=energy.money,
+            labour=_exact(operators_of(step)) * _exact(site.wage_per_h) * paid_h,
+            depreciation=_exact(step.depreciation_per_h) * paid_h,
+        ),
         "remaining_life_h": max(0, done.remaining_life_ns) / HOUR_NS,
     }
 
@@ -91,15 +93,23 @@ def machine_truth(site: Site, step: StepModel, done: MachineTruth, energy: Energ
 def meter_truth(energy: EnergyBook) -> dict[str, Any]:
     """The auxiliary meter's line of the ledger: energy alone."""
     counts = ("good", "scrap", "rework", "ideal_total_ns", "ideal_good_ns", "failures")
-    money = dict.fromkeys(("material", "scrap_recovery", "energy", "labour", "depreciation"), 0.0)
-    money["energy"] = energy.money
     return {
         "state_ns": {},
         **dict.fromkeys(counts, 0),
         "energy_wh": energy.energy_wh,
-        "money": money,
+        "money": _written(energy=energy.money),
         "remaining_life_h": None,
     }
+
+
+def _exact(price: float) -> Fraction:
+    """A price is the decimal that was written."""
+    return Fraction(repr(price))
+
+
+def _written(**lines: Fraction) -> dict[str, str]:
+    """Money as exact fractions in text: the ledger is cumulative, and a short stretch is a small difference of it."""
+    return {line: str(lines.get(line, Fraction(0))) for line in _LINES}
 
 
 def _state_ns(done: MachineTruth) -> Mapping[str, int]:

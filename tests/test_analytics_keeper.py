@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from random import Random
 
 import pytest
-from analytics_plant import HOUR, MIN, T0
+from analytics_plant import BOOT, HOUR, MIN, PATH, T0, state
 from analytics_stream import ROWS, Points, agree, drawn, kpi_points, rows_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analytics.events import BirthEvent, MachineEvents
 from analytics.keeper import Keeper, Status
 from analytics.settings import Settings
 from historian import Frame, ModelHistorian
@@ -156,17 +157,71 @@ def test_a_pass_over_nothing_new_writes_nothing() -> None:
     asyncio.run(go())
 
 
-def test_a_restart_ends_in_the_same_figures_and_looks_no_further_back_than_told() -> None:
+def test_a_restart_ends_in_the_same_figures() -> None:
     async def go() -> None:
         store = ModelHistorian()
         await store.write(ROWS)
         await Keeper(Settings(), store, Status()).update(scan=True)
         await Keeper(Settings(), store, Status()).update(scan=True)
         agree(await kpi_points(store), WANTED)
-        short, status = ModelHistorian(), Status()
-        await short.write(ROWS)
-        await Keeper(Settings(lookback_h=0.5), short, status).update(scan=True)
-        assert min(int(key[5]) for key in await kpi_points(short)) == T0 + 2 * HOUR
-        agree(await kpi_points(short), {key: value for key, value in WANTED.items() if int(key[5]) >= T0 + 2 * HOUR})
+
+    asyncio.run(go())
+
+
+async def caught_up(keeper: Keeper, store: ModelHistorian, until_ns: int, status: Status) -> int:
+    """Passes until the figures reach ``until_ns``; returns how many."""
+    for number in range(1, 100):
+        await keeper.update(scan=False)
+        if status.until_ns == until_ns:
+            return number
+    raise AssertionError(f"the figures reach no further than {status.until_ns}")
+
+
+END = T0 + 150 * MIN
+
+
+@pytest.mark.parametrize("stop_min", [0, 30, 75])
+def test_what_came_in_a_stop_that_was_longer_than_the_look_back_gets_its_figures_too(stop_min: int) -> None:
+    """Pass by pass, a look-back of time in each; with 0 the analytics start after all of it has been stored."""
+
+    async def go() -> None:
+        store, status, config = ModelHistorian(), Status(), Settings(lookback_h=1.0)
+        early = [frame for frame in ROWS if frame.time_ns[0] < T0 + stop_min * MIN]
+        await store.write(early)
+        await Keeper(config, store, Status()).update(scan=True)
+        await store.write([frame for frame in ROWS if frame not in early])
+        assert await caught_up(Keeper(config, store, status), store, END, status) > 1
+        agree(await kpi_points(store), WANTED)
+
+    asyncio.run(go())
+
+
+def test_a_plant_that_runs_away_from_the_analytics_is_caught_up_with() -> None:
+    """At full speed more than a look-back may come between two passes of the same start."""
+
+    async def go() -> None:
+        store, status = ModelHistorian(), Status()
+        keeper = Keeper(Settings(lookback_h=1.0), store, status)
+        await store.write([frame for frame in ROWS if frame.time_ns[0] < T0 + 10 * MIN])
+        await keeper.update(scan=True)
+        await store.write([frame for frame in ROWS if frame.time_ns[0] >= T0 + 10 * MIN])
+        await caught_up(keeper, store, END, status)
+        assert not await keeper.update(scan=True)
+        agree(await kpi_points(store), WANTED)
+
+    asyncio.run(go())
+
+
+def test_years_without_events_are_leapt_over() -> None:
+    """One device whose clock stood at 1970 must not hold up the figures of the others."""
+
+    async def go() -> None:
+        store, status = ModelHistorian(), Status()
+        odd = MachineEvents(states=[state(5, "running"), state(9, "setup")], births=[BirthEvent(5, BOOT)])
+        await store.write([*rows_of({(*PATH[:4], "odd"): odd}), *ROWS])
+        assert await caught_up(Keeper(Settings(), store, status), store, END, status) < 5
+        points = await kpi_points(store)
+        assert ("machine", "1h", "plant-1", "line-1", "odd", "0") in points
+        assert all(points[key]["gq"] == WANTED[key]["gq"] for key in WANTED)
 
     asyncio.run(go())

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract import KINDS, MAX_BYTES, MAX_INT, MAX_ROWS, ContractError, Message, Telemetry, decode, encode
+from contract import KINDS, MAX_BYTES, MAX_INT, MAX_NAMES, MAX_ROWS, ContractError, Message, Telemetry, decode, encode
 from contract.packml import Mode, PackMLState, Reason
 from contract.page import EXAMPLES, page
 
@@ -113,7 +113,9 @@ def body(**changes: Any) -> bytes:
         (body(values={}), "inconsistent", "no samples"),
         (body(t=[2, 2]), "inconsistent", "times do not increase"),
         (body(t=list(range(1001)), values={"x": [1] * 1001}), "inconsistent", "1001 rows"),
+        (body(values={f"x{n}": [1, 1] for n in range(501)}), "inconsistent", "501 names, at most 500"),
         (body(v=2, other=3), "wrong-version", "version 2"),
+        (body(v=10**4000), "wrong-version", "version 10000000000000000000, this side speaks 1"),
         (body().replace(b"1.0", b"1e400"), "invalid", "out of range"),
         (body().replace(b"1.0", b"9" * 400), "invalid", "out of range"),
         (body(seq=0).replace(b'"seq": 0', b'"seq": ' + b"9" * 5000), "invalid", "out of range"),
@@ -169,6 +171,31 @@ def test_the_sender_is_told_of_what_the_receiver_would_refuse() -> None:
     with pytest.raises(ContractError, match="Expected `float`"):
         order = EXAMPLES["order"]
         encode(msgspec.structs.replace(order, rows=[msgspec.structs.replace(order.rows[0], price=math.nan)]))
+
+
+def test_names_are_counted_over_all_readings_of_a_message() -> None:
+    """Each name is a column of every store, and of all rows: a message of 200 KB would be 22 million cells."""
+    rows = [{"t": t, "counters": {f"c{t}_{n}": 0 for n in range(20)}} for t in range(26)]
+    with pytest.raises(ContractError, match="520 names, at most 500"):
+        decode("meter", json.dumps({"boot": BOOT, "seq": 1, "rows": rows}).encode())
+    assert decode("meter", json.dumps({"boot": BOOT, "seq": 1, "rows": rows[:25]}).encode())
+    for part in ("sensors", "counters"):
+        birth = EXAMPLES["birth"]
+        names = dict.fromkeys((f"x{n}" for n in range(MAX_NAMES + 1)), next(iter(getattr(birth, part).values())))
+        with pytest.raises(ContractError, match="501 names"):
+            encode(msgspec.structs.replace(birth, **{part: names}))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"values": {"x": ["1"]}}, {"values": {"x": [10**400]}}, {"t": None}, {"t": [None, None]}, {"boot": "\ud800"}],
+)
+def test_a_message_of_wrong_types_is_refused_as_such(changes: dict[str, Any]) -> None:
+    message = Telemetry(boot=BOOT, seq=1, t=[1], values={"x": [1.0]})
+    with pytest.raises(ContractError, match="invalid"):
+        encode(msgspec.structs.replace(message, **changes))
+    with pytest.raises(ContractError, match="unknown-kind"):
+        encode(Message(boot=BOOT, seq=1))
 
 
 def test_a_tariff_must_make_sense() -> None:

@@ -17,7 +17,8 @@ from ingest_plant import publish, until
 
 from console.embedded_broker import MAX_PAYLOAD_BYTES, EmbeddedBroker
 from contract import MAX_BYTES, ConfigError
-from ingest.subscriber import Inbound, Session, connect
+from ingest.session import Session
+from ingest.subscriber import Inbound, connect
 
 V5 = aiomqtt.ProtocolVersion.V5
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from contract import ConfigError
-from historian import Frame, Query, checks, open_store
+from historian import MIN_TIME_NS, Frame, Query, checks, open_store
 
 FRAME = Frame("m", {"machine": "a"}, [1, 2], {"n": [1, 2], "text": ["x", None]})
 
@@ -68,6 +68,59 @@ def test_what_was_written_survives_kill_9(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
+def test_a_disk_that_was_full_is_written_again(tmp_path: Path) -> None:
+    """DuckDB gives a database up when a write fails; the historian opens it anew, and nothing written is lost."""
+    script = f"""
+        import asyncio, resource
+        from contract import RetryLater
+        from historian import Frame, Query, open_store
+        from random import random
+        rows = range(100_000)
+        async def main():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (24_000_000, -1))  # more than the log, less than the second file
+            noise = {{f"x{{n}}": [random() for _ in rows] for n in range(4)}}
+            async with open_store("duckdb:{tmp_path}/store.duckdb") as store:
+                written, refused = 0, 0
+                while refused < 2:
+                    try:
+                        times = [written * len(rows) + row for row in rows]
+                        await store.write([Frame("m", {{"machine": f"m-{{written}}"}}, times, noise)])
+                        written += 1
+                    except RetryLater:
+                        refused += 1
+                        try:
+                            await store.read(Query("m", ("x0",), start_ns=0, end_ns=9))
+                        except RetryLater as error:
+                            print(error)
+                resource.setrlimit(resource.RLIMIT_FSIZE, (-1, -1))
+                await store.write([Frame("m", {{"machine": "last"}}, [1], {{"n": [1]}})])
+                table = await store.read(Query("m", ("x0", "n")))
+                assert len(table) == written * len(rows) + 1, (len(table), written)
+                assert len(set(table.tags["machine"])) == written + 1
+        asyncio.run(main())
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], timeout=100, check=True, stdout=subprocess.PIPE, text=True
+    )
+    assert "database has been invalidated" in done.stdout
+
+
+def test_tables_and_views_of_others_beside_ours(tmp_path: Path) -> None:
+    duckdb = pytest.importorskip("duckdb")
+    url = f"duckdb:{tmp_path}/store.duckdb"
+
+    async def run() -> None:
+        async with open_store(url) as store:
+            await store.write([FRAME])
+        with duckdb.connect(str(tmp_path / "store.duckdb")) as connection:
+            connection.execute("CREATE TABLE holidays (day DATE); CREATE VIEW seen AS SELECT *, now() AS at FROM m")
+        async with open_store(url) as store:
+            assert (await store.read(Query("m"))).fields == {"n": [1, 2], "text": ["x", None]}
+            assert len(await store.read(Query("seen"))) == 0
+
+    asyncio.run(run())
+
+
 def test_rooms_of_one_process_share_a_file(tmp_path: Path) -> None:
     async def run() -> None:
         async with open_store(f"duckdb:{tmp_path}/store.duckdb") as one:
@@ -75,6 +128,15 @@ def test_rooms_of_one_process_share_a_file(tmp_path: Path) -> None:
                 await asyncio.gather(one.write([FRAME]), other.write([FRAME]))
                 await other.write([Frame("m", {"machine": "b"}, [1], {"n": [5]})])
             assert len(await one.read(Query("m"))) == 3  # the other's close left the file open
+
+    asyncio.run(run())
+
+
+def test_windows_that_begin_before_64_bits() -> None:
+    async def run() -> None:
+        async with open_store("duckdb::memory:") as store:
+            await store.write([Frame("m", {}, [MIN_TIME_NS], {"n": [1]})])
+            assert await store.count("m", 60_000, -(2**70), 0) == {MIN_TIME_NS // 60_000 * 60_000: 1}
 
     asyncio.run(run())
 

@@ -198,6 +198,14 @@ def test_a_machine_is_silent_when_the_others_are_heard_and_it_is_not() -> None:
     assert full.flow.behind_ms is None
 
 
+def test_nobody_is_silent_while_the_history_comes_machine_by_machine() -> None:
+    frames = [*page_plant.births((PRESS, PACK)), *page_plant.meters((PRESS,), NOW - 120 * MIN)]
+    read = seen(*frames, *page_plant.meters((PACK,)))
+    for phase, silent in (("history", 0), ("live", 1)):
+        full = board(read, Pipeline(plant_now_ns=NOW, phase=phase))
+        assert sum(tile.silent_since_ms is not None for step in full.steps for tile in step.tiles) == silent
+
+
 def test_when_nobody_is_heard_it_is_the_way_that_is_late() -> None:
     full = now_board(*page_plant.births((PRESS, PACK)), *page_plant.meters((PRESS, PACK), NOW - 20 * MIN))
     assert not any(tile.silent_since_ms for step in full.steps for tile in step.tiles)

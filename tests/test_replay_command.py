@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from replay_line import eventually, ingesting
 from console.cli import main
 from console.embedded_broker import EmbeddedBroker
 from console.replay import ReplayOptions, replay
-from console.replay_device import open_device
+from console.replay_device import MAX_LINE_CHARS, open_device
 from console.replay_figures import stored
 from contract import ConfigError, LinkError
 from historian import Query, open_store
@@ -158,6 +159,20 @@ def test_a_file_that_cannot_be_read_is_told(name: str, words: str, tmp_path: Pat
         asyncio.run(replay(options, boot=BOOT))
 
 
+def test_a_pipe_is_told(tmp_path: Path) -> None:
+    """It can be read only once: the second pass would find nothing, or wait for ever."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigError, match=r"pipe is a pipe.*; write it to a file first"):
+        asyncio.run(replay(ReplayOptions(file=tmp_path / "pipe", map_file=MILL_MAP, data_dir=tmp_path), boot=BOOT))
+
+
+def test_a_line_without_an_end_is_not_read_to_its_end(tmp_path: Path) -> None:
+    file = tmp_path / "f.csv"
+    file.write_bytes(MILL.read_bytes().splitlines(keepends=True)[0] + b"1" * (MAX_LINE_CHARS + 1))
+    with pytest.raises(ConfigError, match=r"f\.csv:2: a line of more than 1048576 characters; is this a CSV\?"):
+        asyncio.run(replay(ReplayOptions(file=file, map_file=MILL_MAP, data_dir=tmp_path), boot=BOOT))
+
+
 def test_a_header_alone_is_told(tmp_path: Path) -> None:
     file = tmp_path / "f.csv"
     file.write_bytes(MILL.read_bytes().splitlines(keepends=True)[0])
@@ -167,7 +182,7 @@ def test_a_header_alone_is_told(tmp_path: Path) -> None:
 
 def test_a_birth_too_large_for_a_message_is_told(tmp_path: Path) -> None:
     map_file = tmp_path / "m.toml"
-    many = "".join(f'[sensors.s{i}]\ncolumn = "Temp. [°C]"\nunit = "{"°" * 200}"\n' for i in range(900))
+    many = "".join(f'[sensors.s{i}]\ncolumn = "Temp. [°C]"\nunit = "{"℃" * 200}"\n' for i in range(480))
     map_file.write_text(MILL_MAP.read_text(encoding="utf-8") + many, encoding="utf-8")
     with pytest.raises(ConfigError, match=r"birth is refused: .* bytes, at most"):
         asyncio.run(replay(ReplayOptions(file=MILL, map_file=map_file, data_dir=tmp_path), boot=BOOT))

@@ -76,6 +76,10 @@ def test_what_is_no_number_is_refused(text: str) -> None:
         number("c", text, ".")
 
 
+def test_a_fraction_needs_no_zero_before_its_point() -> None:
+    assert number("c", ".5", ".") == number("c", "-,5", ",").copy_abs() == Decimal("0.5")
+
+
 def test_a_point_is_no_decimal_comma() -> None:
     assert number("c", " 1,5 ", ",") == Decimal("1.5")
     with pytest.raises(BadCell):
@@ -91,6 +95,8 @@ def test_a_point_is_no_decimal_comma() -> None:
         ("2018-01-01T02:00Z,1e300,1", "f.csv:3: column 'kWh': '1e300' is too large"),
         ("2018-01-01T02:00Z,9007199254740.992,1", f"is 9007199254740992 Wh, more than {MAX_INT}"),
         ("2018-01-01T02:00Z,1,x\x1b[31m", r"f.csv:3: column 'T': 'x\x1b[31m' is no number"),
+        ("2018-01-01T02:00Z,1,1e999", "f.csv:3: column 'T': '1e999' is too large for a sample"),
+        ("2018-01-01T02:00:00.1234567891Z,1,1", "'2018-01-01T02:00:00.1234567891Z' is finer than a nanosecond"),
         ("2018-01-01T02:00Z,1", "f.csv:3: 2 cells, and the header has 3"),
         ("yesterday,1,1", "f.csv:3: column 't': 'yesterday' is no time of the form iso"),
         ("2018-01-01T01:00Z,1,1", "f.csv:3: column 't': '2018-01-01T01:00Z' lies not after the row before"),
@@ -110,6 +116,32 @@ def test_a_bad_row_is_named_or_left_out(cells: str, words: str) -> None:
     assert [row.line for row in rows] == [2, 4]
     assert (tally.rows, tally.bad, tally.stale, tally.gaps) == (2, 1, 0, 1)
     assert words in tally.problems[0]
+
+
+def test_nanoseconds_are_kept() -> None:
+    """Two samples within a microsecond, in an hour that daylight saving repeats: nothing is cut off, nothing moves."""
+    stamps = ["2018-10-28T02:30:00.1234567", "2018-10-28T02:30:00.123456789", "2018-10-28T02:30:00.1"]
+    map_text = MAP.replace("[csv]", 'timezone = "Europe/Berlin"\n[csv]').partition("[counters")[0]
+    rows, _ = read("t,T\n" + "".join(f"{t},1\n" for t in stamps), map_text + '[sensors.temp]\ncolumn = "T"\n')
+    first = at("2018-10-28T00:30")
+    assert [row.t_ns - first for row in rows] == [123_456_700, 123_456_789, 3600 * 10**9 + 100_000_000]
+
+
+def test_digits_of_a_date_are_no_nanoseconds() -> None:
+    text = "t,kWh,T\n31.1220182300,1,1\n"
+    rows, _ = read(text, MAP.replace("[csv]", 'format = "%d.%m%Y%H%M"\n[csv]'))
+    assert rows[0].t_ns == at("2018-12-31T23:00")
+
+
+def test_a_text_without_its_mark_is_refused() -> None:
+    lines = iter(("t,kWh,T\n",))
+
+    def broken() -> Iterator[str]:
+        yield from lines
+        raise UnicodeError("UTF-16 stream does not start with BOM")
+
+    with pytest.raises(ConfigError, match=r"near line 2: UTF-16 stream does not start with BOM; set csv\.encoding"):
+        list(read_rows(broken(), parse_map(MAP, "m.toml"), "f.csv", Tally()))
 
 
 def test_rows_that_lie_not_after_the_one_before_can_be_left_out() -> None:

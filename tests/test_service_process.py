@@ -7,6 +7,8 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
 from service import Heartbeat, heartbeat_problem, run_until_signalled
 
 
@@ -29,6 +31,23 @@ def test_a_torn_heartbeat_is_a_problem(tmp_path: Path) -> None:
     for text in ("", "{", "[]", '{"time": "x"}'):
         path.write_text(text)
         assert "no heartbeat" in (heartbeat_problem(str(path), now=0.0) or "")
+
+
+def test_a_heartbeat_that_cannot_be_written_is_told_once_and_stops_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "later"
+    path = str(folder / "beat")
+    heartbeat = Heartbeat(path, clock=lambda: 1.0)
+    for _ in range(3):
+        heartbeat.beat({})
+    assert [record.getMessage() for record in caplog.records] == [
+        f"cannot write the heartbeat {path}: No such file or directory; trying again"
+    ]
+    assert "no heartbeat" in (heartbeat_problem(path, now=1.0) or "")
+    folder.mkdir()
+    heartbeat.beat({})
+    assert heartbeat_problem(path, now=1.0) is None
 
 
 def test_no_path_no_file() -> None:

@@ -166,6 +166,30 @@ def test_a_stop_is_a_clean_end(broker: Broker) -> None:
     assert progress.phase == "ended"
 
 
+def test_after_a_long_sleep_of_the_computer_a_stop_still_ends_at_once(broker: Broker) -> None:
+    async def scenario() -> Summary:
+        clock, stop = Clock(), asyncio.Event()
+
+        class Watching(Progress):
+            """Somebody stops the run as soon as the plant has begun to make up for the lost time."""
+
+            def __setattr__(self, name: str, value: Any) -> None:
+                super().__setattr__(name, value)
+                if name == "acked" and self.phase == "live":
+                    stop.set()
+
+        async def sleep(seconds: float) -> None:
+            await clock.sleep(seconds + 24 * 3600)
+
+        live = settings(history_h=0.0, duration_s=0.0, speed=1.0, telemetry_s=600)
+        return await simulate(live, broker, stop=stop, clock_ns=clock, sleep=sleep, progress=Watching())
+
+    summary = run(scenario())
+    assert START_NS < summary.end_ns <= START_NS + HOUR_NS
+    assert summary.rows["death"] == 24
+    assert summary.acked == summary.messages
+
+
 def test_history_ends_now_and_at_speed_1_plant_time_is_wall_time(broker: Broker) -> None:
     async def scenario() -> None:
         clock, stop = Clock(), asyncio.Event()
@@ -210,6 +234,7 @@ def test_no_broker(tmp_path: Path) -> None:
         ({"sector": "home_aplliances"}, "did you mean home_appliances"),
         ({"start": "yesterday"}, "simulator.start 'yesterday' is not an ISO 8601 time"),
         ({"start": "1969-12-31T00:00:00Z"}, "lies before 1970"),
+        ({"start": "9999-12-31T00:00:00Z"}, "or after 2200"),
         ({"line": "a/b"}, "line 'a/b' holds the character '/'"),
         ({"ledger": "/nowhere/l.jsonl"}, "cannot write the ledger /nowhere/l.jsonl"),
     ],
@@ -219,9 +244,21 @@ def test_what_cannot_be_is_said_before_anything_is_sent(changes: dict[str, Any],
         run(simulate(settings(**changes), Broker(url="mqtt://127.0.0.1:1"), stop=asyncio.Event()))
 
 
+def test_a_ledger_that_cannot_go_on_is_told_and_nothing_more_is_sent(broker: Broker) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    progress = Progress()
+    with pytest.raises(ConfigError, match="cannot write the ledger /dev/full: No space left"):
+        run(simulate(settings(ledger="/dev/full"), broker, stop=asyncio.Event(), progress=progress))
+    assert progress.acked == 0
+
+
 def test_the_command_refuses_with_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert run_program([], {"QILU_SIMULATOR_SPED": "2"}) == 2
     assert capsys.readouterr().err.strip().endswith("did you mean QILU_SIMULATOR_SPEED?")
+    for endless in ("SPEED", "HISTORY_H", "DURATION_S"):
+        assert run_program([], {f"QILU_SIMULATOR_{endless}": "inf"}) == 2
+        assert "Expected `float` <= " in capsys.readouterr().err
     config = tmp_path / "qilu.toml"
     config.write_text('[simulator]\nspeed = "fast"\n')
     assert run_program(["--config", str(config)], {}) == 2

@@ -57,7 +57,8 @@ export function bar(root) {
     setText(counts.lag.value, lag(f.lag_ms));
     setData(counts.lost.node, "bad", f.lost ? "" : null);
     setData(counts.dead_letters.node, "bad", f.dead_letters ? "" : null);
-    const behind = f.behind_ms === null ? "" : words.flow.behind(duration(f.behind_ms));
+    // While the history is built, being behind is the normal state, and the phase says it.
+    const behind = f.behind_ms === null || board.phase === "history" ? "" : words.flow.behind(duration(f.behind_ms));
     setText(warning, f.connected === false && board.phase !== "ended" ? words.flow.broker : behind);
   }
 

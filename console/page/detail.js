@@ -19,7 +19,7 @@ function reading(sensor, zone, running) {
     "li",
     { title: sensor.at_ms === null ? "" : hms(sensor.at_ms, zone) },
     el("span", { class: "label" }, sensor.name.replaceAll("_", " ")),
-    el("span", { class: "reading" }, el("b", {}, measure(sensor.value)), ` ${sensor.unit}`),
+    el("span", { class: "reading" }, el("b", {}, measure(sensor.value)), ` ${words.units[sensor.unit] ?? sensor.unit}`),
     el("span", { class: "context" }, band),
     trend.node,
   );
@@ -71,6 +71,10 @@ export function detail(root, onClose) {
   let asked = 0;
   let busy = false;
   let look = null;
+  let filled = false;
+
+  // On a phone the panel opens far above the tile, and when it grows the browser holds on to what stands below it.
+  const reveal = () => node.scrollIntoView({ block: "nearest" });
 
   function fill(found, zone) {
     const running = look === "run";
@@ -80,6 +84,8 @@ export function detail(root, onClose) {
     const sensors = el("ul", { class: "sensors" }, ...found.readings.map((sensor) => reading(sensor, zone, running)));
     const none = found.readings.length ? [] : [el("p", { class: "empty" }, words.detail.none)];
     body.replaceChildren(el("h3", {}, words.detail.split), factors(found.figures), ...split(found.split_ms), el("h3", {}, words.detail.sensors), ...none, sensors);
+    if (!filled) reveal();
+    filled = true;
   }
 
   async function ask(board) {
@@ -112,12 +118,17 @@ export function detail(root, onClose) {
       if (next !== path) {
         path = next;
         asked = 0;
+        filled = false;
         setText(name, next === null ? "" : next.split("/").at(-1));
         setText(facts, "");
         body.replaceChildren();
       }
       node.hidden = path === null;
+      if (path !== null) reveal();
       if (board !== null) this.draw(board);
+    },
+    focus() {
+      close.focus();
     },
   };
 }

@@ -53,7 +53,7 @@ export function events(root, onChoose) {
   root.append(node);
   return {
     draw(board) {
-      none.hidden = board.events.some((event) => event.lasts);
+      none.hidden = board.phase === "ended" || board.events.some((event) => event.lasts);
       short.hidden = !board.short_stops;
       setText(short, words.events.short(number(board.short_stops)));
       while (items.length < board.events.length) {

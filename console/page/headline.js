@@ -44,6 +44,7 @@ function costBar() {
       for (const { name, piece, amount, item } of parts) {
         const cost = costs[name];
         item.hidden = cost === undefined;
+        piece.hidden = !(cost > 0);
         piece.style.flexGrow = String(Math.max(0, cost ?? 0));
         setText(amount, measure(cost ?? null));
       }

@@ -42,7 +42,7 @@ function makeTile(path, onChoose) {
     setText(since, from === null || board.now_ms === null ? "" : duration(board.now_ms - from));
     setTitle(since, from === null ? "" : words.events.since(hms(from, board.zone)));
     setText(word, silent !== null && tile.look !== "off" ? words.tile.silent : words.states[tile.look] ?? tile.state);
-    setText(why, tile.cause ?? words.reasons[tile.reason] ?? tile.reason ?? "");
+    setText(why, tile.look === "off" ? "" : tile.cause ?? words.reasons[tile.reason] ?? tile.reason ?? "");
     setTitle(node, [tile.name, tile.state, tile.reason, tile.cause, tile.order].filter(Boolean).join(" · "));
     setText(oee.value, `${percent(tile.oee, 0)} %`);
     setText(cost.value, measure(tile.unit_cost));

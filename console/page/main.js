@@ -28,11 +28,21 @@ const tiles = line(part("line"), (path) => choose(path === chosen() ? null : pat
 const list = events(part("side"), choose);
 const panel = detail(part("side"), () => choose(null));
 let latest = null;
+let opener = null; // the button that had the focus when the panel was opened
 
+// The keyboard goes with the panel: into it when the list of stops, and with it the pressed button, makes room for it,
+// and back to that button when it closes.
 function follow() {
+  const open = chosen() !== null;
+  if (open && opener === null && document.activeElement !== document.body) opener = document.activeElement;
   tiles.choose(chosen());
+  list.hide(open);
   panel.show(chosen(), latest);
-  list.hide(chosen() !== null);
+  if (open && opener?.checkVisibility() === false) panel.focus();
+  if (!open) {
+    opener?.focus();
+    opener = null;
+  }
 }
 
 addEventListener("hashchange", follow);

@@ -7,7 +7,7 @@ export const words = {
   title: "Qilu",
   link: { connecting: "connecting", live: "live", reconnecting: "reconnecting", ended: "ended" },
   figuresFrom: (clock) => `figures from ${clock}`,
-  phase: { history: "building the history", ended: "the plant has stopped" },
+  phase: { history: "building the history", ended: "stopped" },
   speed: (times) => (times === null ? "as fast as it goes" : `${times}×`),
   speedTitle: "The plant's clock runs faster than yours",
   clockTitle: "The plant's clock",
@@ -109,5 +109,6 @@ export const words = {
     pdot: "planned down",
     unknown: "unknown",
   },
+  units: { degC: "°C" },
   waiting: "Waiting for the first machine to be born.",
 };

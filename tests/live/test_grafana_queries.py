@@ -141,12 +141,12 @@ def test_every_query_runs_and_returns_rows(store: Store, query: str) -> None:
 @pytest.mark.parametrize(
     ("title", "expected"),
     [
-        ("OEE", 120 / 400),  # not (0.9 + 0.1) / 2
+        ("Fleet OEE", 120 / 400),  # not (0.9 + 0.1) / 2
         ("Availability", 210 / 400),
         ("Effectiveness", 150 / 210),
         ("Quality", 120 / 150),
         ("Unit cost", 120 / 12),
-        ("Energy per good unit", 3.0 / 12),
+        ("Energy per sellable unit", 3.0 / 12),
         ("Sellable units", 12),
         ("Line OEE, last hour", 0.5),
     ],
@@ -162,7 +162,7 @@ def test_oee_is_the_product_of_the_three_factors_shown_beside_it(store: Store) -
         return shown
 
     product = value("Availability") * value("Effectiveness") * value("Quality")
-    assert value("OEE") == pytest.approx(product, rel=1e-12)
+    assert value("Fleet OEE") == pytest.approx(product, rel=1e-12)
 
 
 def test_the_parts_of_the_unit_cost_add_to_it(store: Store) -> None:

@@ -13,6 +13,8 @@ from page_served import WAIT_S, Server, page_plant
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 LINE, NOW, MIN = page_plant.LINE, page_plant.NOW, page_plant.MIN
@@ -249,3 +251,32 @@ def test_a_phone_sees_the_stops_first(browser: webdriver.Chrome, serving: Callab
     assert first
     assert too_wide <= 0
     resize(browser, 1366, 768)
+
+
+def test_the_keyboard_follows_the_panel(browser: webdriver.Chrome, serving: Callable[..., Server]) -> None:
+    """The list of stops makes room for the panel: the focus must not be lost with the button that was pressed."""
+    server = serving(PRESS)
+    server.write(page_plant.state_frame("press-1", [(NOW + MIN, DOWN)]))
+    resize(browser, 1366, 768)
+    open_page(browser, server, 1)
+    wait(browser, "return document.querySelector('.events li[data-lasts] button') !== null")
+    browser.execute_script("document.querySelector('.events li button').focus()")
+    ActionChains(browser).send_keys(Keys.ENTER).perform()
+    wait(browser, "return !document.querySelector('.detail').hidden")
+    assert browser.execute_script("return document.activeElement.className") == "close"
+    ActionChains(browser).send_keys(Keys.ESCAPE).perform()
+    wait(browser, "return document.querySelector('.detail').hidden")
+    assert browser.execute_script("return document.activeElement.closest('.events') !== null")
+
+
+def test_a_phone_sees_the_panel_that_it_opens(browser: webdriver.Chrome, serving: Callable[..., Server]) -> None:
+    server = serving()
+    resize(browser, 390, 844)
+    open_page(browser, server, 22)
+    tile = browser.find_elements("css selector", ".tile")[-1]
+    browser.execute_script("arguments[0].scrollIntoView()", tile)
+    tile.click()
+    in_sight = "const top = document.querySelector('.detail h2').getBoundingClientRect().top;"
+    wait(browser, in_sight + "return top >= 0 && top < innerHeight")
+    browser.find_element("css selector", ".detail .close").click()
+    wait(browser, "return scrollY > 0 && document.activeElement.classList.contains('tile')")
