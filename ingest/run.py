@@ -16,21 +16,24 @@ import contextlib
 import dataclasses
 import logging
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from contract import LinkError, WriteError
 from historian.base import Historian
 from ingest.batch import Batch, Batcher, Limits
 from ingest.deadletter import DeadLetters, letter
+from ingest.session import Session
 from ingest.settings import Settings
 from ingest.status import Status
-from ingest.subscriber import Inbound, Link, Session, connect
+from ingest.subscriber import Inbound, Link, connect
 from ingest.writing import Writer, backoff_s
 from service import Broker, Heartbeat
 
 BEAT_S: Final = 1.0
 REPORT_EVERY_BEATS: Final = 5
+TELL_EVERY_BEATS: Final = 60
+"""How often the log may speak of dead letters: a device that is ill is ill at every message."""
 DRAIN_S: Final = 6.0
 """How long the end waits for the store; with the rest it stays below 10 s. What is left is the broker's."""
 LAST_REPORT_S: Final = 1.0
@@ -122,63 +125,59 @@ class _Ingester:
         attempt = 0
         known = False
         while True:
-            await self._either(self._empty)
+            await self._either(self._empty.wait())
             if self._stop.is_set():
                 break
+            connecting = asyncio.ensure_future(
+                connect(Session.of(self._settings, self._broker), self._take, self._clock_ns)
+            )
             try:
-                link = await connect(self._session(), self._take, self._clock_ns)
+                await self._either(connecting)
+                link = await connecting
             except LinkError as error:
                 attempt += 1
                 self._link_is(str(error))
+            except asyncio.CancelledError:
+                if self._stop.is_set():
+                    break
+                raise
             else:
                 if known and not link.session_present:
                     _LOG.warning("the broker has forgotten our session: what was published meanwhile may be lost")
                 known = True
-                since_s = self._now()
-                await self._listen(link)
-                attempt = 1 if self._now() - since_s > STABLE_S else attempt + 1
+                attempt = 1 if await self._listen(link) else attempt + 1
             await self._either(delay_s=backoff_s(attempt, self._jitter()))
         await self._drain()
+        if left := self._batcher.buffered:
+            _LOG.warning("stopping with %d messages unwritten; the broker keeps them and sends them again", left)
 
-    async def _listen(self, link: Link) -> None:
-        """Be connected until the link is lost; at the end, until what is batched is acknowledged."""
+    async def _listen(self, link: Link) -> bool:
+        """Be connected until the link is lost, or what is batched at the end acknowledged; was it a stable link?"""
+        stable_at_s = self._now() + STABLE_S
         self._link_is(None)
         self._status.connected = True
         try:
-            await self._either(link.lost)
+            await self._either(link.lost.wait())
             if self._stop.is_set():
                 link.stop_listening()
                 await self._drain()
             else:
-                self._link_is(link.reason)
+                name = self._settings.client_id
+                hint = "" if self._now() > stable_at_s else f"; is another client connected as {name!r}?"
+                self._link_is(link.reason + hint)
         finally:
             self._status.connected = False
             await link.close()
+        return self._now() > stable_at_s
 
     async def _drain(self) -> None:
         """Have what is batched written, as far as there is time."""
         self._wake.set()
         if self._drained_by_s is None:
             self._drained_by_s = self._now() + DRAIN_S
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(self._drained_by_s):
                 await self._empty.wait()
-        except TimeoutError:
-            left = self._batcher.buffered
-            _LOG.warning("stopping with %d messages unwritten; the broker keeps them and sends them again", left)
-
-    def _session(self) -> Session:
-        settings, broker = self._settings, self._broker
-        return Session(
-            host=broker.host,
-            port=broker.port,
-            client_id=settings.client_id,
-            topics=settings.topics,
-            receive_maximum=settings.receive_maximum,
-            session_expiry_s=settings.session_expiry_s,
-            username=broker.username,
-            password=broker.password(),
-        )
 
     def _take(self, message: Inbound) -> None:
         if message.qos == 0 and self._batcher.buffered >= self._settings.receive_maximum:
@@ -251,11 +250,12 @@ class _Ingester:
     # What we say ------------------------------------------------------------------------------------------------
 
     async def _beat_loop(self) -> None:
-        beats = told = 0
+        beats = told = tell_again = 0
         while True:
             self._status.count(self._batcher.counters)
             self._beat()
-            if self._status.dead_lettered > told:
+            if self._status.dead_lettered > told and beats >= tell_again:
+                tell_again = beats + TELL_EVERY_BEATS
                 fresh, told = self._status.dead_lettered - told, self._status.dead_lettered
                 _LOG.warning("%d messages became dead letters, see %s", fresh, self._settings.dead_letters)
             beats += 1
@@ -286,11 +286,9 @@ class _Ingester:
             else:
                 _LOG.warning("%s; trying again until it works", error)
 
-    async def _either(self, event: asyncio.Event | None = None, delay_s: float | None = None) -> None:
-        """Wait for the event or the delay, but no longer than until the end."""
-        waits = [asyncio.ensure_future(self._stop.wait())]
-        if event is not None:
-            waits.append(asyncio.ensure_future(event.wait()))
+    async def _either(self, *others: Awaitable[object], delay_s: float | None = None) -> None:
+        """Wait for one of these or the delay, but no longer than until the end; what has not come is cancelled."""
+        waits = [asyncio.ensure_future(one) for one in (self._stop.wait(), *others)]
         try:
             await asyncio.wait(waits, timeout=delay_s, return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -16,6 +16,8 @@ What gmqtt 0.8 does that must be known here:
 - A CONNACK with code 1 makes it try again with MQTT 3.1.1, where there is no session expiry and no receive maximum.
   As it may not reconnect here, that second attempt never happens, and the refusal is reported as what it is.
 - It waits for the CONNACK for ever.
+- It reads as fast as it can. Mosquitto 2.0 sends several messages for each one acknowledged, 30 times the receive
+  maximum after a long absence. So the window is kept here too, by not reading, and in bytes as well as messages.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ import asyncio
 import contextlib
 import logging
 import struct
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -31,38 +34,26 @@ from typing import Any, Final
 import gmqtt
 
 from contract import LinkError
+from ingest.session import Session
 
 CONNECT_TIMEOUT_S: Final = 10.0
 DISCONNECT_TIMEOUT_S: Final = 1.0
 KEEPALIVE_S: Final = 15
+WINDOW_BYTES: Final = 16 * 1024 * 1024
+"""Payload that may wait unacknowledged before we read no more; decoded it takes up to eight times as much memory."""
 
-_NEVER: Final = -2
-"""``reconnect_retries``: 0 would still allow one attempt, -1 means without end."""
+_NEVER: Final = -2  # ``reconnect_retries``: 0 would still allow one attempt, -1 means without end
+_WINDOWS: Final = 5
+"""Receive maxima that may wait before we read no more: more than one, so that a backlog fills whole batches."""
 _SUCCESS: Final = 0
 _FAILURE: Final = 0x80
-_ONLY_WHEN_NEW: Final = 1
-"""MQTT 5.0, 3.8.3.1, retain handling: a resumed session has had the retained messages already."""
-_ACK_STEPS: Final = 4
-"""Turns of the loop from ``acknowledge`` to the PUBACK: the future, the task, its callback, the gathering."""
+_ONLY_WHEN_NEW: Final = 1  # retain handling (MQTT 5.0, 3.8.3.1): a resumed session has had the retained messages
+_ACK_STEPS: Final = 4  # turns of the loop from ``acknowledge`` to the PUBACK: future, task, its callback, gathering
 
 # gmqtt tells every lost connection and every retry; what matters of that is raised as LinkError and logged once.
 _LOGGER: Final = logging.getLogger("qilu.ingest.gmqtt")
 _LOGGER.setLevel(logging.CRITICAL + 1)
 logging.getLogger("gmqtt").setLevel(logging.ERROR)
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """Whose messages we want, and how the broker keeps them for us."""
-
-    host: str
-    port: int
-    client_id: str
-    topics: Sequence[str]
-    receive_maximum: int
-    session_expiry_s: int
-    username: str = ""
-    password: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,6 +71,9 @@ class Inbound:
         """Release the PUBACK; nothing happens when the connection that brought the message is gone."""
         if not self._done.done():
             self._done.set_result(None)
+
+
+Take = Callable[[Inbound], None]
 
 
 class _Client(gmqtt.Client):  # type: ignore[misc]  # gmqtt has no types
@@ -101,15 +95,25 @@ class _Client(gmqtt.Client):  # type: ignore[misc]  # gmqtt has no types
 
     def _send_due(self) -> None:
         due, self._due = self._due, b""
-        if self.alive and not self._connection.is_closing():
+        if self.alive and self.is_open:
             self._connection.send_package(due)
+
+    @property
+    def is_open(self) -> bool:
+        return self._connection is not None and not self._connection.is_closing()
+
+    def read(self, more: bool) -> None:
+        """Read on, or no more. Then it means nothing that nothing comes in; our own pings still go out."""
+        if self.is_open:
+            self._connection._last_data_in = time.monotonic() if more else float("inf")
+            transport = self._connection._transport
+            (transport.resume_reading if more else transport.pause_reading)()
 
     def say_goodbye(self) -> bool:
         """Send DISCONNECT and leave the socket open (``disconnect`` would close it); False without a connection."""
-        if self._connection is None or self._connection.is_closing():
-            return False
-        self._connection.send_disconnect()
-        return True
+        if self.is_open:
+            self._connection.send_disconnect()
+        return self.is_open
 
 
 class Link:
@@ -120,7 +124,7 @@ class Link:
         session_present: whether the broker still knew our session.
     """
 
-    def __init__(self, client: _Client, take: Callable[[Inbound], None], clock_ns: Callable[[], int]) -> None:
+    def __init__(self, client: _Client, take: Take, clock_ns: Callable[[], int], window: int) -> None:
         self.lost = asyncio.Event()
         self.reason = "the connection to the broker is lost"
         self.session_present = False
@@ -128,7 +132,9 @@ class Link:
         self._client = client
         self._take = take
         self._clock_ns = clock_ns
-        self._pending: set[asyncio.Future[None]] = set()
+        self._window = window
+        self._pending: dict[asyncio.Future[None], int] = {}
+        self._pending_bytes = 0
         self._listening = True
 
     def stop_listening(self) -> None:
@@ -140,6 +146,7 @@ class Link:
         self.stop_listening()
         for _ in range(_ACK_STEPS):
             await asyncio.sleep(0)
+        self._client.read(more=True)  # or the broker's end of the connection would not be seen
         # Closing a socket that still has messages to read resets it, and then the broker may never read our last
         # acknowledgements. So the broker closes, as it must after DISCONNECT (MQTT 5.0, 3.14.4).
         if self._client.say_goodbye():
@@ -197,10 +204,20 @@ class Link:
             retained = bool(properties.get("retain"))
             self._take(Inbound(topic, bytes(payload), qos, retained, self._clock_ns(), done))
         if qos and not self.lost.is_set():
-            self._pending.add(done)
+            self._pending[done] = len(payload)
+            self._pending_bytes += len(payload)
+            if self._beyond_window:
+                self._client.read(more=False)
             await done
-            self._pending.discard(done)
+            was_beyond = self._beyond_window
+            self._pending_bytes -= self._pending.pop(done)
+            if was_beyond and not self._beyond_window:
+                self._client.read(more=True)
         return _SUCCESS
+
+    @property
+    def _beyond_window(self) -> bool:
+        return self._listening and (len(self._pending) > self._window or self._pending_bytes > WINDOW_BYTES)
 
     def _end(self) -> None:
         """From here on no acknowledgement leaves; whoever waits for one is let go."""
@@ -212,7 +229,7 @@ class Link:
                 done.set_result(None)
 
 
-async def connect(session: Session, take: Callable[[Inbound], None], clock_ns: Callable[[], int]) -> Link:
+async def connect(session: Session, take: Take, clock_ns: Callable[[], int]) -> Link:
     """Connect once, subscribe, and return when the broker has granted it.
 
     Args:
@@ -234,7 +251,7 @@ async def connect(session: Session, take: Callable[[Inbound], None], clock_ns: C
     client.reconnect_retries = _NEVER
     if session.username:
         client.set_auth_credentials(session.username, session.password)
-    link = Link(client, take, clock_ns)
+    link = Link(client, take, clock_ns, _WINDOWS * session.receive_maximum)
     client.on_connect = link.on_connect(session.topics)
     client.on_subscribe = link.on_subscribe
     client.on_disconnect = link.on_disconnect
@@ -248,7 +265,8 @@ async def connect(session: Session, take: Callable[[Inbound], None], clock_ns: C
         raise LinkError(f"{where}: no answer within {CONNECT_TIMEOUT_S:.0f} s") from None
     except (OSError, UnicodeError, gmqtt.MQTTConnectError, LinkError) as error:
         await _give_up(link)
-        raise LinkError(f"{where}: {_reason(error)}") from None
+        refused = isinstance(error, ConnectionRefusedError)
+        raise LinkError(f"{where}: {'connection refused; is the broker running?' if refused else error}") from None
     except BaseException:
         await _give_up(link)
         raise
@@ -274,12 +292,6 @@ async def _open(client: _Client, link: Link, session: Session) -> None:
 
 
 async def _give_up(link: Link) -> None:
-    if link.ready.done() and not link.ready.cancelled():
+    if not link.ready.cancel() and not link.ready.cancelled():
         link.ready.exception()  # it has been told, or something else has
     await link.close()
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, ConnectionRefusedError):
-        return "connection refused; is the broker running?"
-    return str(error)

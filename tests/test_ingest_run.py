@@ -155,8 +155,11 @@ def test_a_slow_store_sees_one_write_at_a_time_while_the_next_batch_collects(
     asyncio.run(scene())
 
 
-def test_poison_does_not_block_what_is_good(broker: EmbeddedBroker, tmp_path: Path) -> None:
-    """25 messages that do not parse and 25 that the store refuses, mixed with good ones."""
+def test_poison_does_not_block_what_is_good(
+    broker: EmbeddedBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """25 messages that do not parse and 25 that the store refuses, mixed with good ones; the log tells it once."""
+    monkeypatch.setattr(run_module, "BEAT_S", 0.005)
 
     async def scene() -> None:
         async with bench(tmp_path, broker.url) as made:
@@ -187,6 +190,7 @@ def test_poison_does_not_block_what_is_good(broker: EmbeddedBroker, tmp_path: Pa
             assert [one.reason for one in letters].count("not-json") == 25
             assert [one.reason for one in letters].count("store-refused") == 25
             assert {one.topic for one in letters} == {press.topic("telemetry")}
+            assert caplog.text.count("became dead letters") == 1
 
     asyncio.run(scene())
 
@@ -224,6 +228,7 @@ def test_a_link_that_breaks_while_the_store_is_down_adds_no_second_window(
             cable.cut()
             cable.plugged = True
             await until(lambda: not made.status.connected)
+            assert "is another client connected as" in str(made.status.last_error), "such a short link has a reason"
             await asyncio.sleep(0.5)
             assert cable.connections == 1
             assert made.status.buffered <= 100
@@ -309,8 +314,30 @@ def test_a_start_with_the_store_down_and_a_full_window_is_connected_and_waits(
     asyncio.run(scene())
 
 
+def test_the_end_does_not_wait_for_a_broker_that_says_nothing(tmp_path: Path) -> None:
+    async def scene() -> None:
+        reached = asyncio.Event()
+
+        async def impatient(url: str) -> None:
+            async with bench(tmp_path, url) as made:
+                starting = asyncio.create_task(made.start())
+                await reached.wait()
+                assert await made.end() < 5
+                await starting
+
+        async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            reached.set()
+            await reader.read()
+            writer.close()
+
+        async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+            await impatient(f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+
+    asyncio.run(scene())
+
+
 def test_the_end_does_not_wait_for_a_store_that_is_down(
-    broker: EmbeddedBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    broker: EmbeddedBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(run_module, "DRAIN_S", 0.5)
 
@@ -323,6 +350,7 @@ def test_the_end_does_not_wait_for_a_store_that_is_down(
             await until(lambda: made.store.attempts >= 1)
             assert await made.end() < 3
             assert made.status.buffered > 0
+            assert caplog.text.count("messages unwritten") == 1
             made.store.failing = None
             made.status = Status()
             await made.start()
