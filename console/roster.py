@@ -78,10 +78,10 @@ class Line:
 def members(births: Table, deaths: Table) -> list[Member]:
     """The newest birth of every address. A birth that the contract refuses (of another version, say) is left out.
 
-    A machine is dead when a death of the same boot is stored, its own or that of its line's gateway. Boots are
-    compared rather than times, for the time of a broker's will is that of its receipt.
+    A machine is dead when a clean death of the same boot is stored, its own or that of its line's gateway. The broker's
+    will (``seq`` 0) proves only that a link broke: the same boot may go on after it, and if not, it falls silent.
     """
-    died = {(place, fields.get("_boot")) for place, _, fields in rows(deaths)}
+    died = {(place, fields.get("_boot")) for place, _, fields in rows(deaths) if fields.get("_seq") != 0}
     newest: dict[tuple[str, ...], tuple[int, Row]] = {}
     for place, time_ns, fields in rows(births):
         if len(place) == len(LEVELS) and (place not in newest or newest[place][0] <= time_ns):

@@ -62,7 +62,7 @@ class Watch:
         slow = whole or self._catching_up or self._looks % SLOW_EVERY == 0
         if slow:
             births = await self._store.read(Query("birth", ("body",), last=True))
-            deaths = await self._store.read(Query("death", ("_boot",)))
+            deaths = await self._store.read(Query("death", ("_boot", "_seq")))
             hours = await self._windows("1h", _HOUR, seen.hours, (self._history_h + 1) * HOUR_NS)
             self._catching_up = not hours or _newest(hours) != _newest(seen.hours)
             seen = replace(seen, members=members(births, deaths), hours=hours)

@@ -235,7 +235,7 @@ def _shortened(body: bytes) -> str:
     except (msgspec.DecodeError, UnicodeDecodeError):
         said = {}
     reason = said.get("message") or said.get("error") or body.decode(errors="replace").strip() or "no reason given"
-    return str(reason)[:500]
+    return " ".join(str(reason)[:500].split())  # one line: it goes into logs and dead letters
 
 
 def _after_s(headers: Any) -> float | None:

@@ -76,6 +76,18 @@ def test_the_newest_birth_counts_and_a_broken_one_is_left_out() -> None:
     assert [m.birth.boot for m in found([*old, *new, junk])] == ["00000002"]
 
 
+def test_the_brokers_will_is_no_death_for_the_boot_may_go_on() -> None:
+    births = page_plant.births((PRESS,))
+    will = Frame(
+        "death", LINE | {"machine": "press-1"}, [NOW], {"_boot": [page_plant.BOOT], "_seq": [0], "reason": ["?"]}
+    )
+    clean = Frame(
+        "death", LINE | {"machine": "press-1"}, [NOW], {"_boot": [page_plant.BOOT], "_seq": [9], "reason": ["?"]}
+    )
+    assert [m.alive for m in found([*births, will])] == [True]
+    assert [m.alive for m in found([*births, clean])] == [False]
+
+
 def test_a_machine_is_gone_by_a_death_of_its_own_boot_alone() -> None:
     births = page_plant.births((PRESS,), NOW, "00000002")
     assert [m.alive for m in found([*births, death("press-1", "00000001")])] == [True]
