@@ -71,8 +71,12 @@ class Line:
 
 
 def visible_from_ns(mode: Mode, life_ns: int) -> int:
-    """The age from which a coming failure shows: the P-F interval before the end, or the whole of a shorter life."""
-    return max(0, life_ns - mode.visible_ns)
+    """The age from which a coming failure shows: the P-F interval before the end, at most the second half of the life.
+
+    The half is an assumption: many P-F intervals of the sector data are longer than the lives, and a machine that is
+    worn from its first hour on would have no normal to compare with.
+    """
+    return max(life_ns // 2, life_ns - mode.visible_ns)
 
 
 def severity(mode: Mode, age_ns: int, life_ns: int) -> float:

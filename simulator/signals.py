@@ -159,7 +159,7 @@ def due(sensor: SensorModel, t_ns: Times, period_ns: int) -> NDArray[np.bool_]:
 def _severity(sensor: SensorModel, moment: Moment) -> Floats:
     """``line.severity`` for many moments."""
     life = moment.life_ns
-    begin = np.maximum(0, life - round(sensor.failure.tau_h * HOUR_NS))
+    begin = np.maximum(life // 2, life - round(sensor.failure.tau_h * HOUR_NS))
     u = np.clip((moment.age_ns - begin) / (life - begin), 0.0, 1.0)
     if sensor.failure.pattern == "wear":
         return np.asarray(np.expm1(WEAR_STEEPNESS * u) / np.expm1(WEAR_STEEPNESS), np.float64)

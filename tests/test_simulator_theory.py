@@ -98,7 +98,7 @@ def test_severity_rises_from_nothing_to_one(pattern) -> None:
     assert curve == sorted(curve)
     assert curve[90] == 0.0
     assert curve[-1] == 1.0
-    assert severity(mode, 30, 60) > 0.0, "a life shorter than the P-F interval shows all of it"
+    assert severity(mode, 30, 60) == 0.0 < severity(mode, 31, 60), "a short life shows it in its second half"
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

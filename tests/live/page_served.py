@@ -7,11 +7,7 @@ What it is not: the demo; nothing is simulated, and only its clock and its messa
 from __future__ import annotations
 
 import asyncio
-import sys
 import threading
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import page_plant
 from page_plant import MIN, NOW

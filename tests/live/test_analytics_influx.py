@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1]))  # tests/live has a path of its own
 
 from analytics_plant import HOUR, MIN, T0, frames, plant
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from pathlib import Path
 
 import pytest
-from servers import Influxd, Mosquitto
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from ingest_kill import KINDS, Ingester, compare, scene
 from ingest_plant import Points, plant, publish, stored_points
+from servers import Influxd, Mosquitto
 
 from contract import LEVELS, Address, Telemetry, encode
 from historian import open_store

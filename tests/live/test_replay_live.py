@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from servers import Mosquitto
-
-sys.path.insert(0, str(Path(__file__).parents[1]))  # pytest's rootless layout: the helpers stand one folder up
 from replay_line import STEEL_MAP, STEEL_ROWS, STEEL_WH, eventually, ingesting, steel_cost, steel_csv
+from servers import Mosquitto
 
 from console.replay import ReplayOptions, replay
 from console.replay_figures import Stored, stored
