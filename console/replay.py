@@ -63,7 +63,7 @@ class ReplayOptions:
 
 
 def run_replay(options: argparse.Namespace) -> int:
-    """The command; returns the exit code: 0, or 1 when what is stored is not what was published."""
+    """The command; returns the exit code."""
     configure_logging("WARNING")
     chosen = ReplayOptions(
         file=options.file,
@@ -78,9 +78,18 @@ def run_replay(options: argparse.Namespace) -> int:
     async def main(stop: asyncio.Event) -> int:
         report = await replay(chosen, boot=secrets.token_hex(8), stop=stop)
         print(msgspec.json.encode(report.as_json()).decode() if options.json else report.as_text())
-        return 0 if report.ok else 1
+        return exit_code(ok=report.ok, complete=report.complete, stopped=stop.is_set())
 
     return run_until_signalled(main)
+
+
+def exit_code(*, ok: bool, complete: bool, stopped: bool) -> int:
+    """0 when the store has what was published, and that is the file to its end or to where the user stopped it.
+
+    >>> exit_code(ok=True, complete=False, stopped=True), exit_code(ok=True, complete=False, stopped=False)
+    (0, 1)
+    """
+    return 0 if ok and (complete or stopped) else 1
 
 
 def _broker(url: str | None) -> Broker | None:

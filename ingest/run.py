@@ -266,10 +266,7 @@ class _Ingester:
 
     def _beat(self) -> None:
         status = self._status
-        try:
-            self._heartbeat.beat({"problem": status.problem(self._now()), **dataclasses.asdict(status)})
-        except OSError as error:  # a stale heartbeat is what the health check is there to see
-            _LOG.warning("heartbeat not written: %s", error)
+        self._heartbeat.beat({"problem": status.problem(self._now()), **dataclasses.asdict(status)})
 
     def _link_is(self, error: str | None) -> None:
         if self._status.link(error, self._now()):

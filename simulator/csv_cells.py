@@ -107,7 +107,7 @@ class Clock:
                 stamp += _DAY
             t_ns = self._instant(stamp, text, finer_ns)
         if not self._period_ns <= t_ns < 2**63:
-            raise self._bad(text, "lies before 1970 or after 2262; is time.format right?")
+            raise self._bad(text, "lies before 1970 or after 2261; is time.format right?")
         self._check(t_ns, text)
         return t_ns
 

@@ -22,7 +22,7 @@ from simulator.plant import HOUR_NS, SECOND_NS
 from simulator.settings import Settings
 
 LAST_YEAR: Final = 2200
-"""Of ``simulator.start``: times in the contract end in 2262."""
+"""Of ``simulator.start``: historians take times to the end of 2261, and a run goes on from its start."""
 
 
 class Span(NamedTuple):
