@@ -7,13 +7,15 @@ UV ?= uv
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 VENV := .venv
 BIN := $(VENV)/bin
-# Wheels only: nothing is compiled here, and no build tool comes in past the hashes.
+# Wheels only: no compiler is needed, and no build tool comes in past the hashes.
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --require-virtualenv
 LOCKED := $(PIP) --require-hashes --only-binary :all:
 # The build tool is in the locks, so the project is built with it and without the network.
 SELF := $(PIP) --no-deps --no-build-isolation --no-index --editable .
 RESOLVE := $(UV) pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make lock" pyproject.toml requirements/build.in
+# Machine code of the simulator, kept in the user's cache. Where it cannot be kept, each start compiles for itself.
+COMPILE := $(BIN)/python -m simulator.precompile
 PACKAGES := contract service simulator ingest historian analytics console
 
 .DEFAULT_GOAL := help
@@ -61,11 +63,15 @@ $(VENV)/.demo: requirements/demo.lock pyproject.toml | $(VENV)/.python
 	@echo "installing requirements/demo.lock into $(VENV)"
 	@$(LOCKED) -r requirements/demo.lock
 	@$(SELF)
+	@echo "compiling the simulator, once (about a minute)"
+	@$(COMPILE) || true
 	@touch $@
 $(VENV)/.dev: requirements/dev.lock pyproject.toml | $(VENV)/.python
 	@echo "installing requirements/dev.lock into $(VENV)"
 	@$(LOCKED) -r requirements/dev.lock
 	@$(SELF)
+	@echo "compiling the simulator, once (about a minute)"
+	@$(COMPILE) || true
 	@touch $@ $(VENV)/.demo
 
 $(VENV)/.python:

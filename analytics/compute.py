@@ -19,6 +19,7 @@ from analytics.cost import add_costs, costs
 from analytics.elements import Elements
 from analytics.events import BirthEvent, MachineEvents
 from analytics.fold import Fold
+from analytics.interrupted import add_interrupted
 from analytics.rollup import Figures, Machine, Path, roll_up
 from analytics.tables import FIELDS, Plant, Stored, series
 from contract import Economics, Production
@@ -108,6 +109,7 @@ async def compute(
     if masked:
         await _read_back(store, stored, bounds[0], {**tags, "machine": tuple(sorted({path[-1] for path in masked}))})
         plant = await offload(stored.plant)
+    await add_interrupted(store, plant, bounds[0], tags)
     results = await offload(partial(evaluate, plant, bounds, until_ns=until_ns, news_ns=news_ns))
     return replace(results, points={name: _tally(stored.times(name), bounds) for name in FIELDS})
 

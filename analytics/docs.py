@@ -31,12 +31,21 @@ The reason of a state decides which ISO 22400 time element its time is booked to
 
 _AFTER_STATES: Final = """\
 POT = PBT + PDOT, PBT = AUBT + ADOT, AUBT = AUPT + ADET, AUPT = APT + AUST: every nanosecond that is known is in exactly
-one of the five. Time of which nothing is known is `unknown_ns` and outside POT: before a machine's first word, after
-its clean death or its last word, and between two boots of its publisher. A boot that begins ends every earlier one.
+one of the five, or outside the shifts (`off_ns`, outside POT: nobody is meant to work, and nobody is paid). Time of
+which nothing is known is `unknown_ns` and outside POT too: before a machine's first word, after its clean death or its
+last word, and between two boots of its publisher. A boot that begins ends every earlier one.
 
 A state holds until the next one and is carried over the edge of a window. A lot counts in the window `[a, b)` that
-holds its end. A counter is interpolated between readings in integers; a fall is a reset to zero. So windows of any
-bounds add up to the whole, and order, duplication and chunks of the stream change nothing.
+holds its end, and may be of several units: quantities are sums of units. A counter is interpolated between readings in
+integers; a fall is a reset to zero. So windows of any bounds add up to the whole, and order, duplication and chunks of
+the stream change nothing.
+
+A failure is one breakdown begun: waiting for the technician (Aborted) and the repair (Clearing) are one failure, and
+both are time to restore. A planned stop, or the end of a shift, interrupts a breakdown and does not end it: where
+the same breakdown (by its cause) goes on behind the stop, no new failure has begun. The time of the stop is planned
+down time, and no time to restore.
+
+Only machines and meters have figures. A gateway, a market and a supplier have none.
 
 ## Elements
 """

@@ -4,9 +4,9 @@ What it is: one frozen value of integers that adds: over time, over machines, in
 that books each PackML state to its element stands here and nowhere else.
 What it is not: a KPI. Ratios are taken last, from sums (``analytics/kpi.py``); a ratio is never stored here.
 
-Standard: the time model of ISO 22400-2:2014 for a work unit. Every nanosecond that is known is in exactly one of
-PDOT, ADOT, ADET, AUST, APT; POT, PBT, AUBT and AUPT are sums of these, and PQ = GQ + SQ + RQ, so the identities of the
-standard hold by construction.
+Standard: the time model of ISO 22400-2:2014 for a work unit. Every nanosecond that is known is in exactly one of PDOT,
+ADOT, ADET, AUST, APT, or outside the shifts; POT, PBT, AUBT and AUPT are sums of these, and PQ = GQ + SQ + RQ, so the
+identities of the standard hold by construction.
 
 >>> Elements(apt_ns=3, adet_ns=1) + Elements(apt_ns=4) == Elements(apt_ns=7, adet_ns=1)
 True
@@ -30,13 +30,17 @@ BY_REASON: Final[Mapping[str, str]] = {
     Reason.STARVED: "adot_ns",
     Reason.BLOCKED: "adot_ns",
     Reason.NO_ORDER: "adot_ns",
+    Reason.UTILITY: "adot_ns",
     Reason.SETUP: "aust_ns",
     Reason.MINOR_STOP: "adet_ns",
     Reason.BREAKDOWN: "adet_ns",
     Reason.PLANNED_STOP: "pdot_ns",
+    Reason.NO_SHIFT: "off_ns",
     Reason.PLANNED_MAINTENANCE: "pdot_ns",
 }
 """Reason -> time element. The reason decides, for the same PackML state may be planned or not."""
+PAUSES: Final = frozenset({Reason.PLANNED_STOP, Reason.NO_SHIFT})
+"""What interrupts a breakdown and does not end it."""
 
 _S = PackMLState
 BY_STATE: Final[Mapping[str, str]] = {
@@ -60,11 +64,12 @@ class Elements:
 
     Attributes:
         pdot_ns: planned down time.
-        adot_ns: actual unit down time: available, but without order or material, or blocked.
+        adot_ns: actual unit down time: available, but without order, material or power, or blocked.
         adet_ns: actual unit delay time: breakdowns and minor stops.
         aust_ns: actual unit setup time.
         apt_ns: actual production time.
         minor_ns: the part of ``adet_ns`` that are minor stops; the rest is time to restore (TTR).
+        off_ns: time outside the shifts; outside POT.
         unknown_ns: time of which nothing is known; outside POT.
         gq: good quantity.
         sq: scrap quantity.
@@ -72,7 +77,7 @@ class Elements:
         pri_pq_ns: Σ PRI·PQ, the planned run time of everything produced.
         pri_gq_ns: Σ PRI·GQ, the planned run time of what was good; per lot rounded down to whole nanoseconds,
             which is exact where the lot's planned time is items × PRI, as the contract has it.
-        failures: breakdowns begun (FE).
+        failures: breakdowns begun (FE); one that a planned stop interrupts is one, in the window of its beginning.
         energy: ``(band code, Wh)`` by code, without zeros; ``NO_TARIFF`` where there is no tariff.
     """
 
@@ -82,6 +87,7 @@ class Elements:
     aust_ns: int = 0
     apt_ns: int = 0
     minor_ns: int = 0
+    off_ns: int = 0
     unknown_ns: int = 0
     gq: int = 0
     sq: int = 0
@@ -99,6 +105,7 @@ class Elements:
             self.aust_ns + other.aust_ns,
             self.apt_ns + other.apt_ns,
             self.minor_ns + other.minor_ns,
+            self.off_ns + other.off_ns,
             self.unknown_ns + other.unknown_ns,
             self.gq + other.gq,
             self.sq + other.sq,
@@ -126,7 +133,7 @@ class Elements:
 
     @property
     def pot_ns(self) -> int:
-        """Planned operation time = PBT + PDOT: all the time that is known."""
+        """Planned operation time = PBT + PDOT: all the time that is known, within the shifts."""
         return self.pbt_ns + self.pdot_ns
 
     @property
@@ -147,7 +154,7 @@ class Elements:
     @property
     def silent(self) -> bool:
         """Whether nothing at all is known: no state, no lot, no energy."""
-        return not (self.pot_ns or self.pq or self.energy or self.pri_pq_ns)
+        return not (self.pot_ns or self.off_ns or self.pq or self.energy or self.pri_pq_ns)
 
 
 def by_band(parts: Iterable[tuple[str, int]]) -> tuple[tuple[str, int], ...]:

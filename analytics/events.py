@@ -19,12 +19,13 @@ from contract import Economics, Production
 
 
 class StateEvent(NamedTuple):
-    """A state entered."""
+    """A state entered; ``cause`` is empty where none was said."""
 
     t: int
     boot: str
     state: str
     reason: str
+    cause: str = ""
 
 
 class CycleEvent(NamedTuple):

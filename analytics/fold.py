@@ -20,13 +20,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.elements import BY_REASON, NO_TARIFF, Elements, by_band, element_of
+from analytics.elements import BY_REASON, NO_TARIFF, PAUSES, Elements, by_band, element_of
 from analytics.events import CycleEvent, MachineEvents, Reading, Span, StateEvent, coverage, said_in
 from analytics.tariff import band_changes
 from contract import Reason, Tariff
 
 _Ints = NDArray[np.int64]
-_TIMES: Final = ("pdot_ns", "adot_ns", "adet_ns", "aust_ns", "apt_ns", "minor_ns")
+_TIMES: Final = ("pdot_ns", "adot_ns", "adet_ns", "aust_ns", "apt_ns", "minor_ns", "off_ns")
 _CLASS: Final = {name: number for number, name in enumerate(_TIMES)}
 _COUNTS: Final = ("gq", "sq", "rq", "pri_pq_ns", "pri_gq_ns")
 
@@ -81,6 +81,7 @@ class Fold:
                     aust_ns=spent[3],
                     apt_ns=spent[4],
                     minor_ns=minor,
+                    off_ns=spent[6],
                     unknown_ns=max(0, seen - start) - sum(spent),
                     gq=gq,
                     sq=sq,
@@ -132,20 +133,32 @@ def _intervals(spans: Sequence[Span], rows: Sequence[StateEvent]) -> tuple[list[
     starts: list[int] = []
     ends: list[int] = []
     classes: list[int] = []
-    failures: list[int] = []
     span_end = {span.boot: span.end for span in spans}
     for row, following in zip_longest(rows, rows[1:]):
         same_boot = following is not None and following.boot == row.boot
         starts.append(row.t)
         ends.append(following.t if following is not None and same_boot else span_end[row.boot])
         classes.append(_class_of(row))
-    previous: StateEvent | None = None
+    return starts, ends, classes, _failures(rows)
+
+
+def _failures(rows: Sequence[StateEvent]) -> list[int]:
+    """When breakdowns began: not where one goes on, in another state or, with the same cause, after a planned stop."""
+    found: list[int] = []
+    before: StateEvent | None = None  # what the machine did last, but for planned stops
+    closed = False
     for row in rows:
-        goes_on = previous is not None and previous.boot == row.boot and previous.reason == Reason.BREAKDOWN
-        if row.reason == Reason.BREAKDOWN and not goes_on:
-            failures.append(row.t)
-        previous = row
-    return starts, ends, classes, failures
+        if before is not None and before.boot != row.boot:
+            before, closed = None, False
+        if row.reason in PAUSES:
+            closed = True
+            continue
+        if row.reason == Reason.BREAKDOWN:
+            goes_on = before is not None and before.reason == row.reason and (not closed or before.cause == row.cause)
+            if not goes_on:
+                found.append(row.t)
+        before, closed = row, False
+    return found
 
 
 def _class_of(row: StateEvent) -> int:

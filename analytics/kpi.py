@@ -162,11 +162,11 @@ _TABLE: Final = (
     Kpi(
         "teep",
         "TEEP",
-        "Σ PRI·GQ / (POT + unknown time)",
+        "Σ PRI·GQ / (POT + time outside the shifts + unknown time)",
         "1",
         "higher",
         "loss waterfall, Nakajima",
-        lambda e: ratio(e.pri_gq_ns, e.pot_ns + e.unknown_ns),
+        lambda e: ratio(e.pri_gq_ns, e.pot_ns + e.off_ns + e.unknown_ns),
     ),
 )
 

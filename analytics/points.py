@@ -42,6 +42,7 @@ ELEMENTS: Final[Mapping[str, Callable[[Elements], int]]] = {
     "adet_ns": lambda e: e.adet_ns,
     "aust_ns": lambda e: e.aust_ns,
     "apt_ns": lambda e: e.apt_ns,
+    "off_ns": lambda e: e.off_ns,
     "unknown_ns": lambda e: e.unknown_ns,
     "pq": lambda e: e.pq,
     "gq": lambda e: e.gq,

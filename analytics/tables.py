@@ -19,7 +19,7 @@ from historian.base import Table
 
 COUNTER: Final = "energy_wh"
 FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "state": ("_boot", "state", "reason"),
+    "state": ("_boot", "state", "reason", "cause"),
     "cycle": ("_boot", "good", "scrap", "rework", "ideal_ns"),
     "meter": ("_boot", COUNTER),
     "birth": ("_boot", "role", "body"),
@@ -28,7 +28,7 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
 """Measurement -> the fields that the analytics read, ``_boot`` first."""
 
 ROLES: Final = ("machine", "meter")
-"""The roles that have figures; a gateway makes nothing and uses nothing."""
+"""The roles that have figures; a gateway, a market and a supplier make nothing and use nothing."""
 
 Plant = dict[Path, MachineEvents]
 _Row = tuple[Any, ...]
@@ -99,8 +99,18 @@ def series(table: Table) -> Iterator[tuple[Path, slice]]:
         yield current, slice(start, len(table))
 
 
+def states_of(table: Table) -> Iterator[tuple[Path, list[StateEvent]]]:
+    """The states in a table of the measurement ``state``, by machine."""
+    for path, rows in _rows(table, FIELDS["state"]):
+        yield path, _states(rows)
+
+
 def _states(rows: Sequence[_Row]) -> list[StateEvent]:
-    return [StateEvent(*row) for row in rows if isinstance(row[2], str) and isinstance(row[3], str)]
+    return [
+        StateEvent(t, boot, state, reason, cause if isinstance(cause, str) else "")
+        for t, boot, state, reason, cause in rows
+        if isinstance(state, str) and isinstance(reason, str)
+    ]
 
 
 def _cycles(rows: Sequence[_Row]) -> list[CycleEvent]:

@@ -16,13 +16,18 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import NoReturn
+from typing import Literal, NoReturn
 
+from console.catalogue_commands import add_catalogue_commands
 from console.runs import DATA_DIR
 from contract import ConfigError, LinkError
 
 _INTERRUPTED = 128 + 2  # what shells say of SIGINT
 _SEEDS = 2**53  # as in simulator.settings
+_SHIFTS_HELP = "the sector's working hours, or around the clock (default; of a scenario: its own)"
+_HISTORY_HELP = "plant time to back-fill before going live (default: 24h)"
+_FAULT_HELP = "inject a fault: 'KIND key=value …', such as 'stuck machine=stamp-1 sensor=press_force at=2h for=30m'"
+_DAY_S = 86_400.0
 _UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -48,16 +53,24 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"qilu {version('qilu')}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
     _demo(commands.add_parser("demo", help="run a whole factory here: broker, machines, ingest, store, figures, page"))
+    _simulate(commands.add_parser("simulate", help="run the factory alone: to a broker, or into a ledger"))
+    _command(commands.add_parser("command", help="send a command to a running plant and wait for the reply"))
     _verify(commands.add_parser("verify", help="compare what happened with what was stored and computed"))
     _replay(commands.add_parser("replay", help="make a device out of a CSV of readings"))
+    add_catalogue_commands(commands)
     _config(commands.add_parser("config", help="print the effective configuration, commented"))
     return top
 
 
 def _demo(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--sector", default="home_appliances", help="which factory (default: %(default)s)")
-    sub.add_argument("--seed", type=_seed, default=1, help="same seed, same factory (default: %(default)s)")
-    sub.add_argument("--speed", type=_speed, default=1.0, help="plant seconds per second: 1, 60, … or max (default: 1)")
+    sub.add_argument("--sector", help="which factory (default: home_appliances)")
+    sub.add_argument("--scenario", metavar="NAME|FILE", help="what to run instead: sectors, policies, faults")
+    sub.add_argument("--shifts", choices=("sector", "continuous"), help=_SHIFTS_HELP)
+    sub.add_argument("--history", dest="history_s", type=_duration, metavar="TIME", help=_HISTORY_HELP)
+    sub.add_argument("--fault", dest="faults", action="append", default=[], metavar="TEXT", help=_FAULT_HELP)
+    sub.add_argument("--catalogue", type=Path, metavar="DIR", help="models and sectors of your own")
+    sub.add_argument("--seed", type=_seed, help="same seed, same factory (default: 1)")
+    sub.add_argument("--speed", type=_speed, help="plant seconds per second: 1, 60, … or max (default: 1)")
     sub.add_argument("--for", dest="duration_s", type=_duration, metavar="TIME", help="end after 60s, 5m, 2h, …")
     sub.add_argument("--port", type=_port, default=8080, help="of the page on 127.0.0.1 (default: %(default)s)")
     sub.add_argument("--no-browser", action="store_true", help="do not open the page")
@@ -79,8 +92,77 @@ def _demo(sub: argparse.ArgumentParser) -> None:
                 data_dir=options.data_dir,
                 ledger=options.ledger,
                 as_json=options.json,
+                history_h=None if options.history_s is None else options.history_s / 3600,
+                scenario=options.scenario,
+                shifts=options.shifts,
+                faults=tuple(options.faults),
+                catalogue=options.catalogue,
             )
         )
+
+    sub.set_defaults(run=run)
+
+
+def _simulate(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--sector", help="which factory (default: home_appliances)")
+    sub.add_argument("--scenario", metavar="NAME|FILE", help="what to run instead: sectors, policies, demand, faults")
+    sub.add_argument("--seed", type=_seed, help="same seed, same factory (default: 1)")
+    sub.add_argument("--for", dest="duration_s", type=_duration, metavar="TIME", help="plant time: 60s, 12h, 30d, …")
+    sub.add_argument(
+        "--history", dest="history_s", type=_duration, metavar="TIME", help="plant time to back-fill first"
+    )
+    sub.add_argument("--start", default="", metavar="TIME", help="ISO 8601 time at which plant time begins")
+    sub.add_argument("--speed", type=_speed, help="plant seconds per second, or max (default: 1)")
+    sub.add_argument("--shifts", choices=("sector", "continuous"), help="default: sector")
+    sub.add_argument("--fault", dest="faults", action="append", default=[], metavar="TEXT", help=_FAULT_HELP)
+    sub.add_argument("--catalogue", type=Path, metavar="DIR", help="models and sectors of your own (default: ./qilu)")
+    sub.add_argument("--enterprise", help="first level of every address")
+    sub.add_argument("--ledger", type=Path, metavar="FILE", help="write the truth there")
+    sub.add_argument("--broker", default="mqtt://127.0.0.1:1883", metavar="URL", help="default: %(default)s")
+    sub.add_argument("--dry-run", action="store_true", help="no broker: events and truth go into the ledger alone")
+    sub.add_argument("--json", action="store_true", help="print the result as one JSON object")
+
+    def run(options: argparse.Namespace) -> int:
+        from console.simulate import SimulateOptions, run_simulate  # noqa: PLC0415
+
+        return run_simulate(
+            SimulateOptions(
+                sector=options.sector,
+                scenario=options.scenario,
+                seed=options.seed,
+                speed=options.speed,
+                duration_s=options.duration_s,
+                history_s=options.history_s,
+                start=options.start,
+                shifts=options.shifts,
+                faults=tuple(options.faults),
+                catalogue=options.catalogue,
+                enterprise=options.enterprise,
+                ledger=options.ledger,
+                broker=options.broker,
+                dry_run=options.dry_run,
+                as_json=options.json,
+            )
+        )
+
+    sub.set_defaults(run=run)
+
+
+def _command(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("machine", metavar="ADDRESS", help="enterprise/site/production/line/machine, or …/gateway")
+    sub.add_argument("action", help="fault, maintain, stop, start, set_dispatch or set_priority")
+    sub.add_argument("arguments", nargs="*", metavar="KEY=VALUE", help="such as kind=stuck sensor=press_force for=30m")
+    sub.add_argument("--broker", default="mqtt://127.0.0.1:1883", metavar="URL", help="default: %(default)s")
+    sub.add_argument("--username", default="", help="of the broker")
+    sub.add_argument("--password-file", default="", metavar="FILE", help="of the broker")
+    sub.add_argument("--interlock", default="", help="not_running: refuse when the machine runs")
+    sub.add_argument("--wait", type=_duration, default=10.0, metavar="TIME", help="for the reply (default: 10s)")
+    sub.add_argument("--json", action="store_true", help="print the reply as one JSON object")
+
+    def run(options: argparse.Namespace) -> int:
+        from console.command import run_command  # noqa: PLC0415
+
+        return run_command(options)
 
     sub.set_defaults(run=run)
 
@@ -112,7 +194,7 @@ def _replay(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--broker", metavar="URL", help="publish there; without it the whole line runs embedded")
     sub.add_argument("--store", metavar="URL", help="store there instead of a new file in the data folder")
     sub.add_argument("--token-file", default="", metavar="FILE", help="of an InfluxDB store")
-    sub.add_argument("--speed", type=_speed, default=None, help="file seconds per second, or max (default)")
+    sub.add_argument("--speed", type=_speed, default="max", help="file seconds per second, or max (default)")
     sub.add_argument("--data-dir", type=Path, default=DATA_DIR, help="where runs are kept (default: %(default)s)")
     sub.add_argument("--json", action="store_true", help="print the result as one JSON object")
 
@@ -149,10 +231,10 @@ def _seed(text: str) -> int:
     return int(text)
 
 
-def _speed(text: str) -> float | None:
-    """Plant seconds per second; None means as fast as possible."""
+def _speed(text: str) -> float | Literal["max"]:
+    """Plant seconds per second, or as fast as possible."""
     if text == "max":
-        return None
+        return "max"
     try:
         value = float(text)
     except ValueError:

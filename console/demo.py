@@ -20,7 +20,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -33,6 +33,7 @@ from console.embedded_broker import EmbeddedBroker
 from console.page_data import Pipeline
 from console.runs import DATA_DIR, Run, keep, new_run
 from console.settings import Page
+from console.simulate import SimulateOptions, settings_of
 from console.terminal import has_screen, status_line
 from contract import QiluError
 from historian import Historian, open_store
@@ -40,33 +41,40 @@ from ingest.run import ingest
 from ingest.settings import Settings as IngestSettings
 from ingest.status import Status as IngestStatus
 from service import Broker, configure_logging, run_until_signalled
-from simulator.catalogue import load_sector
+from simulator.precompile import ready
 from simulator.run import Progress, simulate
 from simulator.settings import Settings as SimulatorSettings
+from simulator.setup import setup
 
 PATIENCE_S: Final = 60.0
 _POLL_S: Final = 0.02
+DAY_H: Final = 24.0
 
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """The flags of the command; ``speed`` None means as fast as possible, ``duration_s`` None until Ctrl-C."""
+    """The flags of the command; None is the scenario's, or the default. ``duration_s`` is wall time."""
 
-    sector: str = "home_appliances"
-    seed: int = 1
-    speed: float | None = 1.0
+    sector: str | None = None
+    seed: int | None = None
+    speed: float | Literal["max"] | None = None
     duration_s: float | None = None
     port: int = 8080
     browser: bool = True
     data_dir: Path = DATA_DIR
     ledger: Path | None = None
     as_json: bool = False
-    history_h: float = 24.0
+    history_h: float | None = None
+    scenario: str | None = None
+    shifts: Literal["sector", "continuous"] | None = None
+    faults: tuple[str, ...] = ()
+    catalogue: Path | None = None
 
 
 def run_demo(options: DemoOptions) -> int:
     """The command; returns the exit code."""
     configure_logging("WARNING")
+    ready(sys.stderr)
 
     async def main(stop: asyncio.Event) -> int:
         result = await demo(options, stop)
@@ -83,22 +91,33 @@ async def demo(options: DemoOptions, stop: asyncio.Event) -> DemoReport:
         ConfigError: a taken port, a folder that cannot be written, an unknown sector.
     """
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-    load_sector(options.sector)  # a wrong name is told before anything starts
+    setup(_simulator_settings(options, ""))  # a wrong name is told before anything starts
     with new_run(options.data_dir, stamp) as run, EmbeddedBroker() as embedded:
-        simulator = _simulator_settings(options, run)
+        simulator = _simulator_settings(options, str(options.ledger or run.ledger))
         async with open_store(run.store_url) as store:
             await _Demo(options, run, simulator, Broker(url=embedded.url), store).run(stop)
             return await report(run, Path(simulator.ledger), store)
 
 
-def _simulator_settings(options: DemoOptions, run: Run) -> SimulatorSettings:
-    return SimulatorSettings(
-        sector=options.sector,
-        seed=options.seed,
-        speed="max" if options.speed is None else options.speed,
-        duration_s=options.duration_s or 0.0,
-        history_h=options.history_h,
-        ledger=str(options.ledger or run.ledger),
+def _simulator_settings(options: DemoOptions, ledger: str) -> SimulatorSettings:
+    """The settings of the factory: the flags that are given, then the scenario's, then the demo's own.
+
+    The demo's plant has a day of history, and runs around the clock: there is something to see at any hour.
+    """
+    history_h = DAY_H if options.history_h is None and not options.scenario else options.history_h
+    return settings_of(
+        SimulateOptions(
+            sector=options.sector,
+            scenario=options.scenario,
+            seed=options.seed,
+            speed=options.speed,
+            wall_s=options.duration_s,
+            history_s=history_h * 3600 if history_h is not None else None,
+            shifts=options.shifts or (None if options.scenario else "continuous"),
+            faults=options.faults,
+            catalogue=options.catalogue,
+            ledger=Path(ledger) if ledger else None,
+        )
     )
 
 
@@ -174,7 +193,7 @@ class _Demo:
         progress, ingested = self._progress, self._ingested
         return Pipeline(
             plant_now_ns=progress.plant_now_ns,
-            speed=self._options.speed,
+            speed=None if isinstance(self._simulator.speed, str) else self._simulator.speed,
             phase=progress.phase,
             sent=progress.messages,
             acked=progress.acked,
@@ -190,7 +209,7 @@ class _Demo:
 
         It may settle more, for the broker may deliver one twice.
         """
-        settled = self._ingested.written + self._ingested.dead_lettered
+        settled = self._ingested.written + self._ingested.duplicate + self._ingested.dead_lettered
         return settled >= self._progress.acked and not self._ingested.buffered
 
 

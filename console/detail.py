@@ -37,6 +37,7 @@ def detail(seen: Seen, member: Member, telemetry: Table) -> Detail:
             "adet": made.adet_ns / MS,
             "aust": made.aust_ns / MS,
             "pdot": made.pdot_ns / MS,
+            "off": made.off_ns / MS,
             "unknown": made.unknown_ns / MS,
         },
         failures=made.failures,

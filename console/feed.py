@@ -1,6 +1,7 @@
 """One look into the historian and one board a second, for however many browsers.
 
-What it is: the loop between ``Watch`` and the streams; it keeps the newest board and history as ready bytes.
+What it is: the loop between ``Watch`` and the streams; it keeps the newest board and history of every line that is
+watched, and the list of lines, as ready bytes: they are made once, however many browsers watch the same line.
 What it is not: HTTP. A store that fails shows as ``problem`` on the board and is logged once, and the page goes on.
 """
 
@@ -15,9 +16,10 @@ from typing import Final
 import msgspec
 
 from console.page_data import Detail, Pipeline
+from console.roster import main_line
 from console.seen import Levels
 from console.settings import Page
-from console.snapshot import board, history
+from console.snapshot import board, history, lines
 from console.watch import Watch
 from contract import QiluError
 from historian.base import Historian
@@ -42,9 +44,9 @@ class Feed:
         self._settings = settings
         self._pipeline = pipeline
         self._watch = Watch(store, settings.history_h, clock)
-        self._board = _JSON.encode(board(self._watch.seen, pipeline()))
-        self._history = _JSON.encode(history(self._watch.seen, settings.history_h))
-        self._histories = 0
+        self._boards: dict[Levels, bytes] = {}
+        self._histories: dict[Levels, bytes] = {}
+        self._lines = _JSON.encode(lines(self._watch.seen))
         self._newer = asyncio.Event()
         self._closed = False
 
@@ -72,16 +74,21 @@ class Feed:
         self._closed = True
         self._newer.set()
 
-    async def messages(self) -> AsyncIterator[bytes]:
-        """The stream of one browser: always the newest board, whatever was missed since the last one."""
+    async def messages(self, wanted: Levels | None = None) -> AsyncIterator[bytes]:
+        """The stream of one browser: always the newest board, whatever was missed since the last one.
+
+        Args:
+            wanted: the line that it watches; see ``main_line``. What has not changed is not sent again, but the board.
+        """
         yield f"retry: {RETRY_MS}\n\n".encode()
-        histories = -1
+        sent: dict[str, bytes] = {}
         while True:
             newer = self._newer
-            if histories != self._histories:
-                histories = self._histories
-                yield _event("history", self._history)
-            yield _event("board", self._board)
+            for name, data in (("lines", self._lines), ("history", self._history(wanted))):
+                if sent.get(name) != data:
+                    sent[name] = data
+                    yield _event(name, data)
+            yield _event("board", self._board(wanted))
             if self._closed:
                 yield _END
                 return
@@ -96,9 +103,10 @@ class Feed:
         finally:
             self.watchers -= 1
 
-    def snapshot(self) -> bytes:
-        """The newest board and history as one JSON object."""
-        return b'{"board":' + self._board + b',"history":' + self._history + b"}"
+    def snapshot(self, wanted: Levels | None = None) -> bytes:
+        """The newest board and history of a line, and the list of lines, as one JSON object."""
+        parts = (b'{"board":', self._board(wanted), b',"history":', self._history(wanted), b',"lines":', self._lines)
+        return b"".join((*parts, b"}"))
 
     async def detail(self, levels: Levels) -> Detail | None:
         """The panel of one machine; raises QiluError when the store does not answer."""
@@ -119,21 +127,33 @@ class Feed:
                 _LOG.info("the page reads the store again")
             self.problem = None
             if again:
-                self._renew_history()
+                self._histories.clear()
 
     def _failed(self, problem: str, *, bug: bool = False) -> None:
         if self.problem is None:  # once per trouble, not once a second
             _LOG.warning("the page cannot read the store: %r", problem, exc_info=bug)
         self.problem = problem
 
-    def _renew_history(self) -> None:
-        new = _JSON.encode(history(self._watch.seen, self._settings.history_h))
-        if new != self._history:
-            self._history = new
-            self._histories += 1
+    def _place(self, wanted: Levels | None) -> Levels:
+        """The line that is shown for ``wanted``: whatever is asked for, no more is kept than there are lines."""
+        line = main_line(self._watch.seen.members, wanted)
+        return line.place if line else ()
+
+    def _board(self, wanted: Levels | None) -> bytes:
+        place = self._place(wanted)
+        if place not in self._boards:
+            self._boards[place] = _JSON.encode(board(self._watch.seen, self._pipeline(), self.problem, place))
+        return self._boards[place]
+
+    def _history(self, wanted: Levels | None) -> bytes:
+        place = self._place(wanted)
+        if place not in self._histories:
+            self._histories[place] = _JSON.encode(history(self._watch.seen, self._settings.history_h, place))
+        return self._histories[place]
 
     def _publish(self) -> None:
-        self._board = _JSON.encode(board(self._watch.seen, self._pipeline(), self.problem))
+        self._boards.clear()
+        self._lines = _JSON.encode(lines(self._watch.seen))
         self._newer.set()
         self._newer = asyncio.Event()
 

@@ -34,8 +34,8 @@ PARTS: Final = {
 """The mutually exclusive parts of the cost, in the order in which the page draws them."""
 
 _STORED: Final = (
-    "pdot_ns", "adot_ns", "adet_ns", "aust_ns", "apt_ns", "unknown_ns", "gq", "sq", "rq", "pri_pq_ns", "pri_gq_ns",
-    "failures",
+    "pdot_ns", "adot_ns", "adet_ns", "aust_ns", "apt_ns", "off_ns", "unknown_ns", "gq", "sq", "rq", "pri_pq_ns",
+    "pri_gq_ns", "failures",
 )  # fmt: skip
 ADDITIVE: Final = (*_STORED, "energy_wh", "sellable", *PARTS.values(), "cost_total")
 """The fields that are read: everything that adds. POT, PBT and PQ are sums of these by definition."""

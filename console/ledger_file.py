@@ -3,15 +3,18 @@
 What it is: the reader's side of the format that ``simulator/ledger.py`` writes, kept apart from it on purpose: the
 verification must not share code with what it verifies.
 What it is not: used by anything but ``qilu verify`` and the demo's closing report.
+
+The ledger testifies to more than this side checks: lines of other kinds are counted and passed over, and so are counts
+of a truth, and keys of the header, that have no figure.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -44,9 +47,12 @@ class LedgerFile:
     acked: set[Name] = field(default_factory=set)
     truths: defaultdict[str, list[Truth]] = field(default_factory=lambda: defaultdict(list))
     """Address path -> the truth at the start, at each full hour and at the end."""
+    others: Counter[str] = field(default_factory=Counter)
+    """Kind -> lines that this side does not know, and does not check."""
 
 
-_COUNTS = ("good", "scrap", "rework", "ideal_total_ns", "ideal_good_ns", "failures", "energy_wh")
+_KINDS: Final = frozenset({"p", "a", "truth", "end"})
+_COUNTS: Final = ("good", "scrap", "rework", "ideal_total_ns", "ideal_good_ns", "failures", "energy_wh")
 
 
 def read_ledger(path: Path) -> LedgerFile:
@@ -63,7 +69,7 @@ def read_ledger(path: Path) -> LedgerFile:
                     break
                 try:
                     _take(ledger, msgspec.json.decode(line), first=number == 1)
-                except (msgspec.DecodeError, ValueError, KeyError, TypeError, IndexError) as error:
+                except (msgspec.DecodeError, ValueError, ArithmeticError, AttributeError, KeyError, TypeError) as error:
                     raise ConfigError(f"{path}:{number}: not a line of a Qilu ledger ({error!r})") from None
     except OSError as error:
         raise ConfigError(f"cannot read the ledger {path}: {error.strerror}") from None
@@ -76,18 +82,21 @@ def _take(ledger: LedgerFile, line: Any, *, first: bool) -> None:
     if first:
         if line["ledger"] != 1:
             raise ValueError(f"version {line['ledger']}")
-        ledger.seed, ledger.sector, ledger.start_ns = line["seed"], line["sector"], line["start_ns"]
+        ledger.seed, ledger.sector, ledger.start_ns = int(line["seed"]), str(line["sector"]), int(line["start_ns"])
         return
     match line:
-        case ["p", path, kind, boot, seq, rows]:
+        case ["p", str() as path, str() as kind, str() as boot, int() as seq, int() as rows]:
             ledger.published[path, boot, seq] = (kind, rows)
-        case ["a", path, boot, seq]:
+        case ["a", str() as path, str() as boot, int() as seq]:
             ledger.acked.add((path, boot, seq))
-        case ["truth", path, t_ns, body]:
+        case ["truth", str() as path, int() as t_ns, dict() as body]:
+            state_ns = {str(state): int(spent) for state, spent in body.get("state_ns", {}).items()}
             counts = {name: int(body.get(name, 0)) for name in _COUNTS}
             money = {line: Fraction(amount) for line, amount in body.get("money", {}).items()}
-            ledger.truths[path].append(Truth(t_ns, body.get("state_ns", {}), counts, money))
-        case ["end", t_ns]:
+            ledger.truths[path].append(Truth(t_ns, state_ns, counts, money))
+        case ["end", int() as t_ns]:
             ledger.end_ns = t_ns
+        case [str() as kind, *_] if kind not in _KINDS:
+            ledger.others[kind] += 1
         case _:
             raise ValueError("unknown entry")

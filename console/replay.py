@@ -71,7 +71,7 @@ def run_replay(options: argparse.Namespace) -> int:
         broker=_broker(options.broker),
         store=options.store,
         token_file=options.token_file,
-        speed=options.speed,
+        speed=None if options.speed == "max" else options.speed,
         data_dir=options.data_dir,
     )
 

@@ -102,15 +102,25 @@ def _birth(fields: Row) -> Birth | None:
     return message if isinstance(message, Birth) else None
 
 
-def main_line(found: Iterable[Member]) -> Line | None:
-    """The line with the most machines; the first by name among equals. None where there is no machine yet."""
+def by_line(found: Iterable[Member]) -> dict[tuple[str, ...], list[Member]]:
+    """The machines of every line by its place, in the order of the names of the lines."""
     lines: dict[tuple[str, ...], list[Member]] = {}
     for member in found:
         if member.birth.role == "machine":
             lines.setdefault(member.levels[:4], []).append(member)
+    return dict(sorted(lines.items()))
+
+
+def main_line(found: Iterable[Member], wanted: tuple[str, ...] | None = None) -> Line | None:
+    """The line at ``wanted``; where that is none, the line with the most machines, the first by name among equals.
+
+    None where there is no machine yet.
+    """
+    lines = by_line(found)
     if not lines:
         return None
-    place = min(lines, key=lambda levels: (-len(lines[levels]), levels))
+    most = min(lines, key=lambda levels: (-len(lines[levels]), levels))
+    place = wanted if wanted in lines else most
     return Line(place, tuple(_steps(lines[place])))
 
 

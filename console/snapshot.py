@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from msgspec import Struct
+
 from console.figures import Sums, add, figures, serial_oee
 from console.page_data import (
     MS,
@@ -23,16 +25,37 @@ from console.page_data import (
     Tile,
     Track,
 )
-from console.roster import Line, Member, Row, main_line
+from console.roster import Line, Member, Row, by_line, main_line
 from console.seen import WINDOW_NS, Levels, Seen, newest_hour
-from console.stops import HOUR_NS, Stop, costs_of, merged, stops
+from console.stops import HOUR_NS, WORTH_TELLING, Stop, costs_of, merged, stops
 
 EVENTS: Final = 40
 
 
-def board(seen: Seen, pipeline: Pipeline, problem: str | None = None) -> Board:
-    """The present as the page shows it."""
-    line = main_line(seen.members)
+class LineEntry(Struct, frozen=True, kw_only=True):
+    """One line to choose: its four levels from the enterprise down, its machines, and how many are stopped now."""
+
+    place: list[str]
+    machines: int
+    stopped: int
+
+
+def lines(seen: Seen) -> list[LineEntry]:
+    """Every line that has a machine, by name; stopped are those with a stop worth telling that lasts."""
+    return [
+        LineEntry(place=list(place), machines=len(found), stopped=sum(_is_stopped(seen, member) for member in found))
+        for place, found in by_line(seen.members).items()
+    ]
+
+
+def _is_stopped(seen: Seen, member: Member) -> bool:
+    states = seen.states.get(member.levels, ())
+    return member.alive and len(states) > 0 and states[-1].look in WORTH_TELLING
+
+
+def board(seen: Seen, pipeline: Pipeline, problem: str | None = None, wanted: Levels | None = None) -> Board:
+    """The present of the line at ``wanted`` (see ``main_line``) as the page shows it."""
+    line = main_line(seen.members, wanted)
     now_ns = pipeline.get("plant_now_ns") or None  # 0: the plant has not begun
     speed = pipeline.get("speed", 1.0)
     frontier = max((seen.heard_ns(m) for m in line.members if m.alive), default=0) if line else 0
@@ -67,9 +90,9 @@ def board(seen: Seen, pipeline: Pipeline, problem: str | None = None) -> Board:
     )
 
 
-def history(seen: Seen, hours: int) -> History:
-    """The whole hours behind the sparklines, up to the newest that is complete."""
-    line = main_line(seen.members)
+def history(seen: Seen, hours: int, wanted: Levels | None = None) -> History:
+    """The whole hours behind the sparklines of the line at ``wanted``, up to the newest that is complete."""
+    line = main_line(seen.members, wanted)
     place = line.place if line else ()
     ends = [start + HOUR_NS for start, window in seen.hours.get(place, {}).items() if _complete(start, window)]
     end_ns = max(ends, default=None)
@@ -158,18 +181,20 @@ def _events(members: Mapping[Levels, Member], told: Iterable[Stop], now_ns: int)
     for stop in sorted(told, key=lambda stop: stop.end_ns is not None)[:EVENTS]:
         member = members[stop.levels]
         end_ns = stop.end_ns or (now_ns if member.alive else None)
+        lasts = stop.end_ns is None and member.alive
+        shown = stop.now if lasts else stop.entered
         units, cost = (None, None) if end_ns is None else costs_of(member, max(0, end_ns - stop.entered.t_ns))
         events.append(
             Event(
                 path=member.address.path,
                 name=member.address.machine,
-                look=stop.entered.look,
-                state=stop.entered.state,
+                look=shown.look,
+                state=shown.state,
                 reason=stop.entered.reason,
                 cause=stop.entered.cause,
                 start_ms=stop.entered.t_ns // MS,
                 end_ms=None if stop.end_ns is None else stop.end_ns // MS,
-                lasts=stop.end_ns is None and member.alive,
+                lasts=lasts,
                 units=units,
                 cost=cost,
             )

@@ -22,23 +22,35 @@ _BY_REASON: Final = {
     "starved": "starved",
     "blocked": "blocked",
     "no_order": "idle",
+    "utility": "utility",
     "setup": "setup",
     "minor_stop": "held",
     "breakdown": "aborted",
     "planned_stop": "planned",
+    "no_shift": "planned",
     "planned_maintenance": "maintenance",
 }
-_BY_STATE: Final = {"Execute": "run", "Held": "held", "Aborted": "aborted", "Suspended": "starved", "Idle": "idle"}
-WORTH_TELLING: Final = frozenset({"held", "aborted", "setup", "maintenance"})
+_BY_BOTH: Final = {("Clearing", "breakdown"): "repair"}
+_BY_STATE: Final = {
+    "Execute": "run",
+    "Held": "held",
+    "Aborted": "aborted",
+    "Clearing": "repair",
+    "Suspended": "starved",
+    "Idle": "idle",
+}
+WORTH_TELLING: Final = frozenset({"held", "aborted", "repair", "setup", "maintenance"})
 
 
 def look(state: str, reason: str) -> str:
     """The look of a state: the reason decides, for it says which loss the time is; the state where it is unknown.
 
-    >>> look("Held", "minor_stop"), look("Stopped", "setup"), look("Complete", "?")
-    ('held', 'setup', 'stopped')
+    A breakdown has two: the machine waits for somebody to come (``aborted``), then it is repaired.
+
+    >>> look("Held", "minor_stop"), look("Stopped", "setup"), look("Clearing", "breakdown"), look("Complete", "?")
+    ('held', 'setup', 'repair', 'stopped')
     """
-    return _BY_REASON.get(reason) or _BY_STATE.get(state, "stopped")
+    return _BY_BOTH.get((state, reason)) or _BY_REASON.get(reason) or _BY_STATE.get(state, "stopped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +71,14 @@ class Entered:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A time in which a machine did not work for a reason of its own; ``end_ns`` is None while it lasts."""
+    """A time in which a machine did not work for a reason of its own; ``end_ns`` is None while it lasts.
+
+    ``now`` is the newest state of it: a breakdown is one stop, from the failure to the end of the repair.
+    """
 
     levels: tuple[str, ...]
     entered: Entered
+    now: Entered
     end_ns: int | None
 
     @property
@@ -87,13 +103,23 @@ def stops(history: Mapping[tuple[str, ...], Sequence[Entered]]) -> list[Stop]:
     >>> [(s.entered.cause, s.end_ns) for s in stops({("m",): [work, jam, Entered(9, "Execute", "running")]})]
     [('jam', 9)]
     """
-    found = []
+    found: list[Stop] = []
     for levels, entries in history.items():
         states = merged(entries)
         for entered, following in zip_longest(states, states[1:]):
-            if entered.look in WORTH_TELLING:
-                found.append(Stop(levels, entered, following.t_ns if following else None))
+            if entered.look not in WORTH_TELLING:
+                continue
+            before = found[-1] if found and found[-1].levels == levels else None
+            end_ns = following.t_ns if following else None
+            if before is not None and before.end_ns == entered.t_ns and _same(before.entered, entered):
+                found[-1] = Stop(levels, before.entered, entered, end_ns)
+            else:
+                found.append(Stop(levels, entered, entered, end_ns))
     return sorted(found, key=lambda s: (-s.entered.t_ns, s.levels))
+
+
+def _same(one: Entered, other: Entered) -> bool:
+    return (one.reason, one.cause) == (other.reason, other.cause)
 
 
 def lost_units(work: Production | None, duration_ns: int) -> int | None:

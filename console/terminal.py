@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final, TextIO
@@ -18,6 +19,9 @@ from console.page_data import Pipeline
 
 EVERY_S: Final = 0.5
 _WIDTH: Final = 80
+_CELLS: Final = 30
+PATIENCE_S: Final = 2.0
+"""What is done sooner needs no bar."""
 _CLEAR: Final = "\r\x1b[K"
 
 
@@ -42,6 +46,39 @@ async def status_line(pipeline: Callable[[], Pipeline], out: TextIO = sys.stderr
         task.cancel()
         out.write(_CLEAR)
         out.flush()
+
+
+class Bar:
+    """A progress bar for what takes longer than two seconds; only at a terminal."""
+
+    def __init__(self, what: str, out: TextIO = sys.stderr, clock: Callable[[], float] = time.monotonic) -> None:
+        self._what = what
+        self._out = out
+        self._clock = clock
+        self._begin = self._last = clock()
+        self._shown = False
+
+    def show(self, fraction: float, text: str) -> None:
+        """So much is done, 0 to 1."""
+        now = self._clock()
+        if not self._out.isatty() or now - self._begin < PATIENCE_S or now - self._last < EVERY_S / 2:
+            return
+        self._last = now
+        done = min(_CELLS, int(fraction * _CELLS))
+        left_s = (now - self._begin) * (1 / fraction - 1) if fraction > 0 else None
+        left = "" if left_s is None or fraction >= 1 else f", {left_s:.0f} s left"
+        bar = "#" * done + "." * (_CELLS - done)
+        width = os.get_terminal_size(self._out.fileno()).columns or _WIDTH
+        told = f"{self._what} [{bar}] {100 * fraction:3.0f} %{left}{', ' if text else ''}{text}"
+        self._out.write(_CLEAR + told[: width - 1])
+        self._out.flush()
+        self._shown = True
+
+    def close(self) -> None:
+        """Wipe the bar."""
+        if self._shown:
+            self._out.write(_CLEAR)
+            self._out.flush()
 
 
 def line(now: Pipeline) -> str:

@@ -17,7 +17,8 @@ from console.ledger_file import Truth
 Figures = dict[str, float | None]
 
 _PLANNED: Final = {"planned_stop", "planned_maintenance"}
-_WAITING: Final = {"starved", "blocked", "no_order"}
+_OFF: Final = {"no_shift"}
+_WAITING: Final = {"starved", "blocked", "no_order", "utility"}
 _DELAY: Final = {"breakdown", "minor_stop"}
 
 
@@ -62,7 +63,7 @@ def line_figures(members: list[tuple[Stretch, Operation | None]]) -> Figures:
         pace, machines = max(
             ((1 / sum(1 / o.ideal_cycle_ns for _, o in step), step) for step in steps.values()), key=lambda p: p[0]
         )
-        busy = [sum(ns for reason, ns in s.reason_ns.items() if reason not in _PLANNED) for s, _ in machines]
+        busy = [sum(ns for reason, ns in s.reason_ns.items() if reason not in _PLANNED | _OFF) for s, _ in machines]
         result["line_oee"] = _ratio(good * pace * len(busy), sum(busy))
     return result
 
@@ -82,7 +83,8 @@ def summed(stretches: Iterable[Stretch]) -> Stretch:
 def figures(stretch: Stretch, good_out: int, sellable: int) -> Figures:
     """Every figure of a stretch; ``sellable`` units share the cost, ``good_out`` the energy."""
     times = stretch.reason_ns
-    pot = sum(times.values())
+    off = _total(times, _OFF)
+    pot = sum(times.values()) - off
     planned, waiting, delay = (_total(times, reasons) for reasons in (_PLANNED, _WAITING, _DELAY))
     setup, running = times.get("setup", 0), times.get("running", 0)
     busy = pot - planned
@@ -94,6 +96,7 @@ def figures(stretch: Stretch, good_out: int, sellable: int) -> Figures:
     return {
         "pot_ns": pot,
         "pdot_ns": planned,
+        "off_ns": off,
         "pbt_ns": busy,
         "apt_ns": running,
         "adot_ns": waiting,

@@ -49,6 +49,8 @@ class Report:
     ended: bool
     messages: MessageCheck
     figures: FigureCheck
+    others: dict[str, int] = field(default_factory=dict)
+    """Kind -> lines of the ledger that are no part of the comparison."""
 
     @property
     def ok(self) -> bool:
@@ -64,6 +66,10 @@ class Report:
     def as_text(self) -> str:
         """The report for people."""
         m, f = self.messages, self.figures
+        kinds = sorted(self.others.items())
+        others = ", ".join(
+            [*(f"{n} {kind[:40]!r}" for kind, n in kinds[:_EXAMPLES]), *(["…"] if kinds[_EXAMPLES:] else [])]
+        )
         lines = [
             f"ledger  {self.ledger}"
             + ("" if self.ended else "  (the simulator has not ended it: wait, or it was killed)"),
@@ -72,6 +78,7 @@ class Report:
             f"lost: {m.lost}   duplicated: {m.duplicated}   unexpected: {m.unexpected}",
             f"figures: {f.compared} compared with the truth, largest relative error {f.worst:.3g}"
             + (f" ({f.where})" if f.worst else ""),
+            *([f"lines of the ledger that are not compared: {others}"] if others else []),
             *[f"  {example}" for example in m.examples + f.examples],
             "verified: nothing lost, every figure true" if self.ok else "NOT verified",
         ]
@@ -84,7 +91,7 @@ async def verify(ledger_path: Path, store_url: str, token: str | None = None) ->
     async with open_store(store_url, token) as store:
         messages = await check_messages(ledger, store)
         figures = await check_figures(ledger, store, TOLERANCE)
-    return Report(str(ledger_path), store_url, ledger.end_ns is not None, messages, figures)
+    return Report(str(ledger_path), store_url, ledger.end_ns is not None, messages, figures, dict(ledger.others))
 
 
 async def check_messages(ledger: LedgerFile, store: Historian) -> MessageCheck:

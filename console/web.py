@@ -1,7 +1,8 @@
 """The page's server: a few files, two JSON answers, and one stream of events per browser.
 
 What it is: aiohttp on the loop of the demo. Updates go out as server-sent events (WHATWG HTML, section 9.2): first a
-``history`` and a ``board``, then a ``board`` about once a second, a ``history`` when it was read again, and an ``end``.
+``lines``, a ``history`` and a ``board``, then a ``board`` about once a second, the others when they changed, and an
+``end``. ``?line=`` names the line to watch.
 What it is not: reachable by other sites' pages or open to other hosts: it listens on the loopback address, answers to
 its own names only (against DNS rebinding), and its Content-Security-Policy lets the page load from here alone.
 
@@ -26,6 +27,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from console.feed import Feed
 from console.page_data import Pipeline
+from console.seen import Levels
 from console.settings import Page
 from contract import Address, ConfigError, ContractError, QiluError
 from historian.base import Historian
@@ -101,8 +103,8 @@ def application(settings: Page, feed: Feed) -> web.Application:
             route = "/" if path.name == "index.html" else f"/{path.name}"
             app.router.add_get(route, _file(path.read_bytes(), _TYPES[path.suffix]))
 
-    async def snapshot(_: web.Request) -> web.Response:
-        return web.Response(body=feed.snapshot(), content_type="application/json", headers=_NO_STORE)
+    async def snapshot(request: web.Request) -> web.Response:
+        return web.Response(body=feed.snapshot(_line(request)), content_type="application/json", headers=_NO_STORE)
 
     async def health(_: web.Request) -> web.Response:
         body = _JSON.encode({"ok": feed.problem is None, "problem": feed.problem})
@@ -175,6 +177,12 @@ async def _machine(feed: Feed, path: str) -> web.Response:
     return web.Response(body=_JSON.encode(found), content_type="application/json", headers=_NO_STORE)
 
 
+def _line(request: web.Request) -> Levels | None:
+    """The line that a browser asks for; one that is not there is answered by the default, as a link may be old."""
+    path = request.query.get("line", "")
+    return tuple(path.split("/")) if path else None
+
+
 async def _events(settings: Page, feed: Feed, request: web.Request) -> web.StreamResponse:
     if feed.watchers >= settings.clients:
         raise web.HTTPServiceUnavailable(text=f"{settings.clients} browsers are watching already; see page.clients\n")
@@ -182,7 +190,7 @@ async def _events(settings: Page, feed: Feed, request: web.Request) -> web.Strea
     with feed.watcher():
         await response.prepare(request)
         try:
-            async for message in feed.messages():
+            async for message in feed.messages(_line(request)):
                 await asyncio.wait_for(response.write(message), settings.slow_client_s)
         except TimeoutError:
             _LOG.info("a browser took no update for %g s and was cut off", settings.slow_client_s)

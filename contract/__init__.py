@@ -33,7 +33,7 @@ from contract.messages import (
     State,
     Telemetry,
 )
-from contract.packml import Mode, PackMLState, Reason, may_follow
+from contract.packml import MEANING, Mode, PackMLState, Reason, may_follow
 from contract.parts import (
     MAX_INT,
     MAX_NAMES,
@@ -61,6 +61,7 @@ __all__ = [
     "MAX_INT",
     "MAX_NAMES",
     "MAX_ROWS",
+    "MEANING",
     "VERSION",
     "Address",
     "Band",

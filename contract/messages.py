@@ -74,13 +74,17 @@ class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Birth(Message, frozen=True, kw_only=True):
     """I am here, and this is what I am. Retained by the broker.
 
-    ``role`` is ``machine``, ``meter`` (counts, makes nothing) or ``gateway`` (the line's publisher, whose death
-    means that its whole line is silent). ``counters`` maps each cumulative counter of the meter messages to its
-    unit. ``members`` of a gateway are the machine names of its line.
+    ``role`` is ``machine``, ``meter`` (counts, makes nothing), ``gateway`` (the line's publisher, whose death
+    means that its whole line is silent), ``market`` (the consumers of a channel, machine ``consumers`` of the line
+    with the channel's name in the area ``market``: orders, deliveries, returns) or ``supply`` (a supplier, machine
+    ``shipments`` of the line with its name in the area ``supply``). The last two are no machines: they have no
+    states, no lots and no figures.
+    ``counters`` maps each cumulative counter of the meter messages to its unit. ``members`` of a gateway are the
+    machine names of its line.
     """
 
     t: Time
-    role: Annotated[str, Meta(pattern=r"\A(machine|meter|gateway)\Z")]
+    role: Annotated[str, Meta(pattern=r"\A(machine|meter|gateway|market|supply)\Z")]
     model: Text
     version: Text
     sensors: dict[Name, Sensor] = {}

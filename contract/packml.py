@@ -54,11 +54,29 @@ class Reason(StrEnum):
     STARVED = "starved"
     BLOCKED = "blocked"
     NO_ORDER = "no_order"
+    UTILITY = "utility"
     SETUP = "setup"
     MINOR_STOP = "minor_stop"
     BREAKDOWN = "breakdown"
     PLANNED_STOP = "planned_stop"
+    NO_SHIFT = "no_shift"
     PLANNED_MAINTENANCE = "planned_maintenance"
+
+
+MEANING: Final[dict[Reason, str]] = {
+    Reason.RUNNING: "does its work",
+    Reason.STARVED: "waits for lots, or for the material that `cause` names",
+    Reason.BLOCKED: "waits for room behind it",
+    Reason.NO_ORDER: "has nothing to do",
+    Reason.UTILITY: "waits for power or for a cheaper hour",
+    Reason.SETUP: "is changed over",
+    Reason.MINOR_STOP: "stands for a short time, and goes on without repair",
+    Reason.BREAKDOWN: "has failed by `cause`: Aborted until somebody has come, then Clearing while it is repaired",
+    Reason.PLANNED_STOP: "is closed within the planned time: for a break, or by command",
+    Reason.NO_SHIFT: "is outside the planned time: no shift, and nobody is meant to work",
+    Reason.PLANNED_MAINTENANCE: "is maintained before it fails",
+}
+"""What each reason says of the machine."""
 
 
 _S = PackMLState
@@ -98,6 +116,13 @@ TRANSITIONS: Final[dict[PackMLState, frozenset[PackMLState]]] = {
 WAITING: Final = frozenset({_S.STOPPED, _S.IDLE, _S.SUSPENDED, _S.EXECUTE, _S.HELD, _S.COMPLETE, _S.ABORTED})
 """The states that last. A publisher may leave out the acting states between two of them when they take no time."""
 
+_PASSED: Final[dict[PackMLState, frozenset[PackMLState]]] = {
+    **{state: TRANSITIONS[state] for state in (_S.STOPPED, _S.IDLE, _S.COMPLETE)},
+    _S.EXECUTE: frozenset({_S.HOLDING, _S.SUSPENDING}),
+    _S.ABORTED: frozenset({_S.CLEARING}),
+}
+"""The waiting states that a machine may pass in no time, and what may come then: who has not run completes nothing."""
+
 
 def _waiting_reach() -> dict[PackMLState, frozenset[PackMLState]]:
     reach: dict[PackMLState, frozenset[PackMLState]] = {}
@@ -109,8 +134,7 @@ def _waiting_reach() -> dict[PackMLState, frozenset[PackMLState]]:
             if state in seen:
                 continue
             seen.add(state)
-            if state not in WAITING or state in (_S.STOPPED, _S.IDLE, _S.COMPLETE):
-                todo.extend(TRANSITIONS[state])
+            todo.extend(_PASSED.get(state, frozenset()) if state in WAITING else TRANSITIONS[state])
         reach[origin] = frozenset(seen)
     return reach
 
@@ -121,15 +145,16 @@ _REACH: Final = _waiting_reach()
 def may_follow(before: PackMLState, after: PackMLState) -> bool:
     """Whether ``after`` may be the next state that is published.
 
-    States of no duration need not be published: acting states, and the waiting states that a machine under
-    automatic control passes at once (Stopped, Idle, Complete), may be skipped. The same state may be
-    published again with another reason.
+    States of no duration need not be published: acting states may be skipped, and so may the waiting states that a
+    machine under automatic control passes at once: Stopped, Idle and Complete; Execute, where it is held or
+    suspended before it has run; Aborted, where a repair goes on that a planned stop has interrupted. So a machine
+    completes nothing without having run. The same state may be published again with another reason.
 
     >>> may_follow(PackMLState.EXECUTE, PackMLState.SUSPENDED)
     True
     >>> may_follow(PackMLState.ABORTED, PackMLState.EXECUTE)
     True
-    >>> may_follow(PackMLState.HELD, PackMLState.SUSPENDED)
+    >>> may_follow(PackMLState.HELD, PackMLState.COMPLETE)
     False
     """
     return after == before or after in _REACH[before]

@@ -87,12 +87,13 @@ def _states() -> str:
         f"{', '.join(after for after in packml.PackMLState if after in packml.TRANSITIONS[state])} |\n"
         for state in packml.PackMLState
     )
-    reasons = ", ".join(f"`{reason}`" for reason in packml.Reason)
+    reasons = "".join(f"| `{reason}` | {packml.MEANING[reason]} |\n" for reason in packml.Reason)
     modes = ", ".join(f"`{mode}`" for mode in packml.Mode)
     return (
         f"## States\n\n{_doc(packml)}\n\n"
         f"| no. | state | kind | may be followed at once by |\n|---|---|---|---|\n{rows}\n"
-        f"{_doc(packml.may_follow).split('>>>')[0].strip()}\n\nModes: {modes}. Reasons: {reasons}.\n\n"
+        f"{_doc(packml.may_follow).split('>>>')[0].strip()}\n\nModes: {modes}.\n\n"
+        f"| reason | the machine |\n|---|---|\n{reasons}\n"
     )
 
 
@@ -239,7 +240,7 @@ EXAMPLES: dict[str, messages.Message] = {
         seq=1,
         rows=[
             parts.ShipmentRow(
-                t=_T, shipment="s-1", material="coated steel sheet", status="received", quantity=24_000, price=5.2
+                t=_T, shipment="s-1", material="coated steel sheet", status="received", quantity=24_000, price=124_800.0
             )
         ],
     ),

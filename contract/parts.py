@@ -105,7 +105,12 @@ class Economics(Part, frozen=True, kw_only=True):
 
 
 class StateRow(Part, frozen=True, kw_only=True):
-    """A PackML state entered at ``t``; it holds until the next row."""
+    """A PackML state entered at ``t``; it holds until the next row.
+
+    ``order`` is the one that the machine serves. ``cause`` says more than the reason where there is more to say: the
+    failure mode of a breakdown, the material that is out, what is changed in a setup. A breakdown is one failure from
+    its beginning to the end of its repair, also where planned stops interrupt it: it goes on with the same cause.
+    """
 
     t: Time
     state: PackMLState
@@ -116,7 +121,7 @@ class StateRow(Part, frozen=True, kw_only=True):
 
 
 class CycleRow(Part, frozen=True, kw_only=True):
-    """One lot or unit finished at ``t`` at this step.
+    """One lot finished at ``t`` at this step: a unit, or several that move together.
 
     ``good + scrap + rework`` is the quantity produced (ISO 22400-2 PQ = GQ + SQ + RQ); reworked items are mended
     in place and go on. ``ideal_ns`` is the planned run time of the whole lot, ``actual_ns`` the time that the
@@ -135,14 +140,21 @@ class CycleRow(Part, frozen=True, kw_only=True):
 
 
 class MeterRow(Part, frozen=True, kw_only=True):
-    """Readings of cumulative counters at ``t``, in the units that the birth declares. A fall is a reset to zero."""
+    """Readings of cumulative counters at ``t``, in the units that the birth declares. A fall is a reset to zero.
+
+    ``energy_wh`` is the electricity, which the figures count and price. Other media (``gas_wh``, ``steam_wh``,
+    ``water_l``, ``air_nl``) stand beside it and are stored as they are.
+    """
 
     t: Time
     counters: dict[Name, Count]
 
 
 class OrderRow(Part, frozen=True, kw_only=True):
-    """A consumer's order: options chosen, quantity, price and due date."""
+    """A consumer's order: options chosen, quantity, price of the whole order and due date.
+
+    A cancellation is a later row of the same order with quantity 0 and price 0.
+    """
 
     t: Time
     order: Text
@@ -171,7 +183,7 @@ class ReturnRow(Part, frozen=True, kw_only=True):
 
 
 class ShipmentRow(Part, frozen=True, kw_only=True):
-    """Material on its way from a supplier, and how much of it came ``defective``."""
+    """Material on its way from a supplier: how much, how much of it came ``defective``, and the price of all of it."""
 
     t: Time
     shipment: Text

@@ -17,7 +17,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-BROKER_USERS = ("simulator", "ingest", "health")
+BROKER_USERS = ("simulator", "ingest", "operator", "health")
 NAMES = (*(f"mqtt_{user}_password" for user in BROKER_USERS), "influx_password", "influx_token", "grafana_password")
 HASHED = "mosquitto_passwd"
 ITERATIONS = 1000

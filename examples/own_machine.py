@@ -101,7 +101,7 @@ async def main() -> None:
             for figures in (await compute(store, [START, minute(60) + 1], until_ns=minute(60))).whole():
                 made = figures.elements
                 print(f"{'/'.join(figures.path)}: {made.gq} good, {made.sq} scrap, {made.energy_wh} Wh")
-                if figures.line_oee is not None:
+                if figures.line_oee is not None and figures.costs is not None:
                     print(f"  OEE {figures.line_oee:.4f}, {figures.unit_cost:.4f} {figures.costs.currency} per loaf")
 
 

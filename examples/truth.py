@@ -7,11 +7,11 @@ from collections import Counter
 
 from simulator import Settings
 from simulator.factory import Factory
-from simulator.run import site_of
+from simulator.setup import setup
 
 START, HOUR = 1_795_305_600_000_000_000, 3600 * 10**9
 
-factory = Factory(site_of(Settings(seed=7)), boot="5eed5eed", start_ns=START)
+factory = Factory(setup(Settings(seed=7, shifts="continuous")).park, boot="5eed5eed", start_ns=START)
 said = factory.opening()
 for hour in range(1, 9):
     said += factory.advance(START + hour * HOUR, telemetry_ns=60 * 10**9)

@@ -5,8 +5,8 @@ added as fields appear, and a catalogue of the series with their tags. Writes go
 reads run beside them in threads of their own, each seeing the last committed state (DuckDB's MVCC).
 What it is not: a server; one process at a time has the file.
 
-There is no primary key: the single writer merges each batch (MERGE INTO, a hash join that DuckDB prunes by the batch's
-span of time), which keeps a point single and is twice as fast as DuckDB's index, at 60 % of the space.
+There is no primary key: the single writer appends what is newer than its series and merges the rest (MERGE INTO, a
+hash join pruned by the batch's span of time). So a point stays single, twice as fast as by DuckDB's index.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from historian import duck_sql
 from historian.base import Frame, Query, Table, Tags, Value
 from historian.columns import block, table
 from historian.duck_sql import Ids, Measurement
+from historian.newest import Newest
 
 MEMORY: Final = ":memory:"
 _READERS: Final = 2
@@ -89,6 +90,7 @@ class _Engine:
         self._next_id = 1 + max((id_ for known in self._known.values() for id_ in known.series.values()), default=0)
         self._reading, self._cursors = threading.local(), list[duckdb.DuckDBPyConnection]()
         self._failed = False
+        self._newest = Newest(lambda name: dict(self._connection.execute(duck_sql.newest(name)).fetchall()))
 
     def _reopen(self) -> None:
         """After a disk that was full DuckDB refuses all work until its file is opened anew."""
@@ -157,12 +159,13 @@ class _Engine:
         return {**ids, **new}, next_id + len(new)
 
     def _merge(self, measurement: str, frames: list[tuple[int, Frame]]) -> None:
-        points = block(frames)
-        if not len(points):
+        if not len(points := block(frames)):
             return
         span = int(points.time_ns.min()), int(points.time_ns.max())
+        new = self._newest.are_beyond(measurement, points)
+        sql = duck_sql.append(measurement, points.fields) if new else duck_sql.merge(measurement, points.fields, *span)
         with _registered(self._connection, "batch", points.scannable(duck_sql.SERIES, "time")):
-            self._connection.execute(duck_sql.merge(measurement, points.fields, *span))
+            self._connection.execute(sql)
 
     def read(self, query: Query) -> Table:
         """Run in a reader's thread."""
@@ -260,10 +263,7 @@ def _connect(key: str) -> duckdb.DuckDBPyConnection:
 
 def _load(connection: duckdb.DuckDBPyConnection, key: str) -> dict[str, Measurement]:
     """What the file knows; an empty one is made a historian, one of somebody else is refused."""
-    rows = connection.execute(
-        "SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns() "
-        "WHERE table_oid IN (SELECT table_oid FROM duckdb_tables()) ORDER BY schema_name, table_name, column_index"
-    ).fetchall()
+    rows = connection.execute(duck_sql.COLUMNS).fetchall()
     ours = any(row[:2] == ("catalogue", "format") for row in rows)
     if rows and not ours:
         connection.close()

@@ -51,6 +51,11 @@ class Measurement:
 
 
 NOTHING: Final = Measurement({}, {})
+COLUMNS: Final = (
+    "SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns() "
+    "WHERE table_oid IN (SELECT table_oid FROM duckdb_tables()) ORDER BY schema_name, table_name, column_index"
+)
+"""Every column of every table in the file."""
 
 
 def grow(measurement: str, before: Measurement | None, after: Measurement) -> list[str]:
@@ -75,6 +80,17 @@ def merge(measurement: str, fields: Iterable[str], first_ns: int, last_ns: int) 
         f"MERGE INTO {into} AS t USING batch AS b ON {same} WHEN MATCHED THEN UPDATE SET {update} "
         f"WHEN NOT MATCHED THEN INSERT ({', '.join(columns)}) VALUES ({', '.join('b.' + c for c in columns)})"
     )
+
+
+def append(measurement: str, fields: Iterable[str]) -> str:
+    """Put the rows of ``batch``, none of which is stored, into a measurement."""
+    columns = ", ".join([name(SERIES), "time", *map(name, fields)])
+    return f"INSERT INTO {table(measurement)} ({columns}) SELECT {columns} FROM batch"
+
+
+def newest(measurement: str) -> str:
+    """The newest time of each series of a measurement."""
+    return f"SELECT {name(SERIES)}, max(time) FROM {table(measurement)} GROUP BY {name(SERIES)}"
 
 
 def select(query: Query, fields: Iterable[str], every_field: bool) -> str:

@@ -167,7 +167,7 @@ def check_environment(environ: Mapping[str, str], sections: Iterable[str]) -> No
             raise ConfigError(f"environment: unknown variable {name}; sections are {', '.join(known)}")
 
 
-_OTHER_VARIABLES: Final = frozenset({CONFIG_VARIABLE, "QILU_LIVE"})
+_OTHER_VARIABLES: Final = frozenset({CONFIG_VARIABLE, "QILU_CACHE_DIR", "QILU_LIVE"})
 
 
 def sample(sections: Mapping[str, Struct]) -> str:

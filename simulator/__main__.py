@@ -8,6 +8,7 @@ import time
 from typing import Final
 
 from service import Broker, Program, Sections
+from simulator.precompile import ready
 from simulator.run import simulate
 from simulator.settings import Settings
 
@@ -16,6 +17,7 @@ _LOG: Final = logging.getLogger("qilu.simulator")
 
 async def serve(settings: Settings, section: Sections, stop: asyncio.Event) -> int:
     """Simulate until stopped."""
+    ready(sys.stderr)  # before any connection: nobody answers the broker while the compiler works
     summary = await simulate(settings, section("broker", Broker), stop=stop)
     _LOG.info("ended: %d messages, %d acknowledged, boot %s", summary.messages, summary.acked, summary.boot)
     return 0

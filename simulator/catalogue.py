@@ -1,233 +1,179 @@
-"""What the simulator can make: sectors and tariffs, read from the data files beside this one.
+"""What the simulator can make: sectors, machine models and tariffs, by name.
 
-What it is: the typed form of ``sectors/*.yaml`` and ``tariffs/*.yaml``. Unknown keys, wrong types and impossible values
-are refused with the file and the key. Figures stand in the files with their source; nothing is hidden in the code.
-What it is not: the plant that runs (``plant.py`` makes one out of a sector), nor a reader of files by path: a name that
-is not in the list is refused.
+What it is: names to values, out of the folders beside this file and out of one of the user's own with the same
+subfolders (``models/``, ``sectors/``, ``tariffs/``, ``scenarios/``). A name is an id and the file's name, so no name
+leads out of its folder; a file of the user's that has the name of a built-in one is refused, never preferred.
+What it is not: the meaning of the files (``machine_model.py``, ``sector_model.py``), nor the plant (``plant.py``).
 """
 
 from __future__ import annotations
 
-import difflib
+import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypeVar
-
-import msgspec
-from msgspec import Meta, Struct
+from typing import Final, TypeVar
 
 from contract import ConfigError, Tariff
+from simulator.datafile import lines, nearest, parse
+from simulator.datafiles_io import read_bytes
+from simulator.machine_model import MachineModel
+from simulator.sector_model import Sector
 
-Positive = Annotated[float, Meta(gt=0)]
-NotNegative = Annotated[float, Meta(ge=0)]
-Percent = Annotated[float, Meta(ge=0, le=100)]
-Id = Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_-]{0,40}\Z")]
-Pattern = Literal["wear", "drift", "noise"]
+KINDS: Final = {"models": "machine model", "sectors": "sector", "tariffs": "tariff", "scenarios": "scenario"}
+"""The subfolders, and what one file in each is called."""
+_BUILT_IN: Final = Path(__file__).parent
+_ID: Final = re.compile(r"[a-z][a-z0-9_-]{0,60}")
 T = TypeVar("T")
 
-_HERE: Final = Path(__file__).parent
+
+class Catalogue:
+    """The built-in data files and those in the folder ``extra``; raises ConfigError when there is no such folder."""
+
+    def __init__(self, extra: Path | None = None) -> None:
+        try:
+            there = extra is None or extra.is_dir()
+        except OSError:  # a name that is too long, a folder above it that may not be entered
+            there = False
+        if not there:
+            raise ConfigError(f"no catalogue folder {str(extra)!r}: it holds models/ and sectors/ of your own")
+        self.extra = extra
+
+    def names(self, kind: str) -> list[str]:
+        """All names of a kind (one of ``KINDS``), sorted; raises ConfigError for a file that can have no name."""
+        return sorted(self._files(kind))
+
+    def path(self, kind: str, name: str) -> Path:
+        """The file of ``name``; raises ConfigError with the nearest name when there is none."""
+        files = self._files(kind)
+        if name not in files:
+            raise ConfigError(f"no {KINDS[kind]} {name[:80]!r}{nearest(name, files)}")
+        return files[name]
+
+    def built_in(self, kind: str, name: str) -> bool:
+        """Whether ``name`` is the simulator's own."""
+        return name in _own(kind)
+
+    def load(self, kind: str, name: str, type_: type[T]) -> T:
+        """The value of a data file; raises ConfigError with the file, the line and the key that are wrong."""
+        path = self.path(kind, name)
+        source = _source(path)
+        text = read_bytes(path)
+        value = parse(text, type_, source)
+        own = getattr(value, "id", name)
+        if own != name:
+            line = lines(text, source).get("id", 1)
+            raise ConfigError(f"{source}:{line}: id: expected {name!r}, as the file is called, found {own!r}")
+        return value
+
+    def model(self, name: str) -> MachineModel:
+        """A machine model; raises ConfigError."""
+        return self.load("models", name, MachineModel)
+
+    def sector(self, name: str) -> Sector:
+        """A sector; raises ConfigError. Whether its models are there, ``sector_problems`` says."""
+        return self.load("sectors", name, Sector)
+
+    def tariff(self, name: str) -> Tariff:
+        """An electricity tariff; raises ConfigError."""
+        tariff = self.load("tariffs", name, Tariff)
+        try:
+            tariff.check()
+        except ValueError as error:
+            raise ConfigError(f"{_source(self.path('tariffs', name))}: {error}") from None
+        return tariff
+
+    def _files(self, kind: str) -> dict[str, Path]:
+        files = _own(kind)
+        if self.extra is None:
+            return files
+        for path in sorted((self.extra / kind).glob("*.y*ml")):
+            if path.name.startswith("."):  # what an editor leaves behind
+                continue
+            if path.suffix != ".yaml" or not is_id(path.stem):
+                raise ConfigError(f"{str(path)!r}: call it NAME.yaml; a NAME is a-z, 0-9, _ and -, first a letter")
+            if path.stem in files:
+                raise ConfigError(f"{path}: {path.stem} is a built-in {KINDS[kind]}; give yours another name")
+            files[path.stem] = path
+        return files
 
 
-class _Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A part of a data file."""
+def is_id(name: str) -> bool:
+    """Whether ``name`` can be the name of a data file."""
+    return _ID.fullmatch(name) is not None
 
 
-class Effect(_Part, frozen=True, kw_only=True):
-    """What a coming failure does to the machine when it is about to fail; before that, in proportion.
+def models(extra: Path | None = None) -> list[str]:
+    """The names of all machine models."""
+    return Catalogue(extra).names("models")
 
-    ``scrap`` and ``rework`` add to the probability per unit, ``slower`` to the cycle time (0.05 is 5 %),
-    ``minor_stops`` multiplies their rate.
+
+def sectors(extra: Path | None = None) -> list[str]:
+    """The names of all sectors."""
+    return Catalogue(extra).names("sectors")
+
+
+def tariffs(extra: Path | None = None) -> list[str]:
+    """The names of all tariffs."""
+    return Catalogue(extra).names("tariffs")
+
+
+def load_model(name: str, extra: Path | None = None) -> MachineModel:
+    """A machine model by its name; raises ConfigError."""
+    return Catalogue(extra).model(name)
+
+
+def load_sector(name: str, extra: Path | None = None) -> Sector:
+    """A sector by its name; raises ConfigError with the nearest name, or with what is wrong in its file."""
+    return Catalogue(extra).sector(name)
+
+
+def load_tariff(name: str, extra: Path | None = None) -> Tariff:
+    """An electricity tariff by its name; raises ConfigError."""
+    return Catalogue(extra).tariff(name)
+
+
+def check_sector(sector: Sector, extra: Path | None = None) -> None:
+    """Raise ConfigError with all that ``sector_problems`` finds."""
+    if problems := list(sector_problems(sector, Catalogue(extra))):
+        raise ConfigError(f"sector {sector.id}: {'; '.join(problems)}")
+
+
+def sector_problems(sector: Sector, catalogue: Catalogue) -> Iterator[str]:
+    """What in a sector does not go with the catalogue or with itself, each as ``KEY: WHY``.
+
+    A batch machine waits for a full load, so the buffer before it must be able to hold one, and a load is made of
+    whole lots.
     """
-
-    scrap: NotNegative = 0.0
-    rework: NotNegative = 0.0
-    slower: NotNegative = 0.0
-    minor_stops: Positive = 1.0
-
-
-class Failure(_Part, frozen=True, kw_only=True):
-    """A failure mode that a sensor sees coming: the sensor's value at the failure and the P-F interval before it."""
-
-    mode: str
-    pattern: Pattern
-    to: float
-    tau_h: Positive
-    effect: Effect = Effect()
-
-
-class SensorModel(_Part, frozen=True, kw_only=True):
-    """One sensor: its healthy band in steady production, and its value when the machine stands (``rest``).
-
-    Without ``rest`` the value does not depend on the state. ``lags`` says that it follows the state like a warm body.
-    """
-
-    name: Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_]{0,62}\Z")]
-    unit: str
-    normal: Annotated[list[float], Meta(min_length=2, max_length=2)]
-    noise_sd: Positive
-    sample_hz: Positive
-    rest: float | None = None
-    lags: bool = False
-    failure: Failure
-
-    def __post_init__(self) -> None:
-        if self.normal[0] >= self.normal[1]:
-            raise ValueError(f"sensor {self.name}: normal must be [low, high]")
+    known = catalogue.names("models")
+    steps = [step.id for step in sector.steps]
+    if sector.checks is not None and sector.checks.bottleneck not in steps:
+        yield f"checks.bottleneck: no step {sector.checks.bottleneck!r}{nearest(sector.checks.bottleneck, steps)}"
+    if sector.tariff not in (tariff_names := catalogue.names("tariffs")):
+        yield f"tariff: no tariff {sector.tariff!r}{nearest(sector.tariff, tariff_names)}"
+    for i, step in enumerate(sector.steps):
+        key = f"steps[{i}]"
+        if step.model not in known:
+            yield f"{key}.model: step {step.id}: no machine model {step.model!r}{nearest(step.model, known)}"
+        if step.mode != "batch":
+            if step.one_family:
+                yield f"{key}.one_family: step {step.id}: only a batch step has loads; its mode is {step.mode}"
+            continue
+        load = step.units_per_cycle
+        if load % sector.lot_units:
+            lot = sector.lot_units
+            yield f"{key}.units_per_cycle: step {step.id}: expected whole lots of {lot} units, found {load:g}"
+        before = sector.steps[i - 1] if i else None
+        if before is not None and before.buffer_after < load:
+            yield (
+                f"steps[{i - 1}].buffer_after: step {before.id}: expected room for a load of {step.id} "
+                f"({load:g} units), found {before.buffer_after}"
+            )
 
 
-class Power(_Part, frozen=True, kw_only=True):
-    """Electric power of one machine."""
-
-    idle: NotNegative
-    run: NotNegative
+def _own(kind: str) -> dict[str, Path]:
+    return {path.stem: path for path in sorted((_BUILT_IN / kind).glob("*.yaml"))}
 
 
-class Changeover(_Part, frozen=True, kw_only=True):
-    """A figure for the change to the next variant (minor) and to the next family (major)."""
-
-    minor: NotNegative
-    major: NotNegative
-
-
-class MinorStops(_Part, frozen=True, kw_only=True):
-    """Stops of seconds: how many in an hour of running, and their mean length."""
-
-    per_h: NotNegative
-    mean_s: Positive
-
-
-class Material(_Part, frozen=True, kw_only=True):
-    """A material that enters at a step."""
-
-    name: str
-    qty: Positive
-    unit: str
-    price: NotNegative
-
-
-class StepModel(_Part, frozen=True, kw_only=True):
-    """One operation of the routing, done by ``machines`` equal machines in parallel."""
-
-    id: Id
-    name: str
-    machine: str
-    machines: Annotated[int, Meta(ge=1, le=100)]
-    cycle_s: Positive
-    units_per_cycle: Positive
-    power_kw: Power
-    scrap_pct: Percent
-    rework_pct: Percent
-    changeover_min: Changeover
-    changeover_every_units: Changeover
-    mtbf_h: Positive
-    mttr_h: Positive
-    weibull_shape: Positive
-    minor_stops: MinorStops
-    operators: NotNegative
-    buffer_after: Annotated[int, Meta(ge=0)] = 0
-    materials: list[Material] = []
-    depreciation_per_h: NotNegative
-    scrap_credit_per_unit: NotNegative
-    sensors: Annotated[list[SensorModel], Meta(min_length=1)]
-
-    @property
-    def material_per_unit(self) -> float:
-        """Standard cost of the material that enters here, per unit started."""
-        return round(sum(m.qty * m.price for m in self.materials), 6)
-
-
-class Product(_Part, frozen=True, kw_only=True):
-    """What the line makes."""
-
-    id: Id
-    name: str
-
-
-class Option(_Part, frozen=True, kw_only=True):
-    """A choice that the consumer has; the variant is the list of what was chosen."""
-
-    name: Id
-    choices: Annotated[list[str], Meta(min_length=1)]
-    weights: list[Positive]
-
-    def __post_init__(self) -> None:
-        if len(self.choices) != len(self.weights):
-            raise ValueError(f"option {self.name}: {len(self.choices)} choices, {len(self.weights)} weights")
-
-
-class Labour(_Part, frozen=True, kw_only=True):
-    """What an hour of one operator costs: the wage, and the factor for what the employer pays on top."""
-
-    wage_per_h: NotNegative
-    loaded_factor: Positive
-
-
-class Spread(_Part, frozen=True, kw_only=True):
-    """How far reality scatters around the figures of the steps."""
-
-    cycle_noise: NotNegative
-    cycle_loss: NotNegative
-    worn_slower: NotNegative
-    repair_sigma: NotNegative
-
-
-class Sector(_Part, frozen=True, kw_only=True):
-    """One industry with its line."""
-
-    id: Id
-    name: str
-    version: str
-    product: Product
-    options: Annotated[list[Option], Meta(min_length=1)]
-    order_size: Annotated[int, Meta(ge=1)]
-    currency: str
-    tariff: str
-    labour: Labour
-    spread: Spread
-    aux_kw: NotNegative
-    steps: Annotated[list[StepModel], Meta(min_length=1)]
-
-    def __post_init__(self) -> None:
-        ids = [step.id for step in self.steps]
-        if len(ids) != len(set(ids)):
-            raise ValueError(f"steps: an id twice in {ids}")
-
-
-def sectors() -> list[str]:
-    """The names that ``load_sector`` knows."""
-    return _names("sectors")
-
-
-def load_sector(name: str) -> Sector:
-    """A sector by its name; raises ConfigError with the nearest name, or with the file and key that are wrong."""
-    return _load("sectors", "sector", name, Sector)
-
-
-def load_tariff(name: str) -> Tariff:
-    """An electricity tariff by its name; raises ConfigError like ``load_sector``."""
-    tariff = _load("tariffs", "tariff", name, Tariff)
-    try:
-        tariff.check()
-    except ValueError as error:
-        raise ConfigError(f"simulator/tariffs/{name}.yaml: {error}") from None
-    return tariff
-
-
-def parse(text: bytes, type_: type[T], source: str) -> T:
-    """A data file's bytes as a value; ``source`` names the file in errors. Raises ConfigError."""
-    try:
-        return msgspec.yaml.decode(text, type=type_)
-    except msgspec.DecodeError as error:  # a ValidationError is one too, and its text has the key's path
-        raise ConfigError(f"{source}: {error}") from None
-
-
-def _names(folder: str) -> list[str]:
-    return sorted(path.stem for path in (_HERE / folder).glob("*.yaml"))
-
-
-def _load(folder: str, what: str, name: str, type_: type[T]) -> T:
-    known = _names(folder)
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]}?" if near else "."
-        raise ConfigError(f"no {what} {name[:80]!r}{hint} Known: {', '.join(known)}")
-    return parse((_HERE / folder / f"{name}.yaml").read_bytes(), type_, f"simulator/{folder}/{name}.yaml")
+def _source(path: Path) -> str:
+    """The file's name in errors; for a built-in one the part that is the same everywhere."""
+    return f"simulator/{path.parent.name}/{path.name}" if path.is_relative_to(_BUILT_IN) else str(path)

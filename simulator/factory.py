@@ -1,148 +1,243 @@
 """The whole factory as one pure thing: run it to a time, and it says everything that there is to say until then.
 
-What it is: kernel, signals, meters, books and speaker put together, without a clock and without a connection. The same
-site, boot, start and cuts of time give the same bytes.
+What it is: kernel, market, signals, meters, books and speakers put together, without a clock and without a connection.
+The same park, boot, start and cuts of time give the same bytes.
 What it is not: paced or sent; ``run.py`` does both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Collection, Iterator, Sequence
+from itertools import pairwise
+from typing import Any, Final
 
 import numpy as np
 
-from contract import Address
-from simulator import chance, kernel, signals
-from simulator.catalogue import StepModel
-from simulator.energy import EnergyMeter, power_by_doing
-from simulator.kernel import Entered
+from contract import Address, CommandRow, Reply, ReplyRow
+from simulator import kernel, signals
+from simulator.bookings import Bookings
+from simulator.effects import Effects
+from simulator.energy import NO_ROWS, Meter
+from simulator.fault_plan import FaultPlan, ledger_line
+from simulator.fault_targets import Targets, targets_of
+from simulator.happenings import Happenings, Rows
+from simulator.kernel import MachineTruth
 from simulator.outgoing import Outgoing
-from simulator.plant import MINUTE_NS, Site
-from simulator.signals import Since
-from simulator.speak import Speaker
-from simulator.truth import EnergyBook, machine_truth, meter_truth
+from simulator.plant import DAY_NS, MINUTE_NS, Park, Site
+from simulator.signal_faults import SensorFault
+from simulator.speak import ENERGY, Speaker
+from simulator.truth import Bands, meter_truth
+from simulator.voice import Metered, Times, Voice
+from simulator.wire_faults import Dropped, WireFaults
+from simulator.worlds import world_of
+
+HORIZON_NS: Final = 11 * 366 * DAY_NS
+"""How far shifts are laid out: longer than the longest run that settings allow."""
 
 
 class Factory:
-    """A site that runs.
+    """A park that runs.
 
     Args:
-        site: what to run.
+        park: what to run.
         boot: hexadecimal, new at each start.
         start_ns: where plant time begins.
+        plan: the faults of the run; none without it, and commands may add to it.
+        horizon_ns: how far shifts and prices are laid out.
     """
 
-    def __init__(self, site: Site, boot: str, start_ns: int) -> None:
-        self.site = site
+    def __init__(
+        self, park: Park, boot: str, start_ns: int, *, plan: FaultPlan | None = None, horizon_ns: int | None = None
+    ) -> None:
+        self.park = park
         self.start_ns = start_ns
-        self._speaker = Speaker(site, boot)
-        self._plant = kernel.start(site.line, site.seed, start_ns)
-        self._machines = [_Voice(site, address, step, start_ns) for address, step in site.machines]
-        self._meter = _Metered(EnergyMeter({}, start_ns, watts=round(site.sector.aux_kw * 1000)), site)
+        self.plan = plan or FaultPlan(park.seed, start_ns, targets(park))
+        world = world_of(park, start_ns, horizon_ns or start_ns + HORIZON_NS)
+        self.plant = kernel.start(world, park.seed, start_ns)
+        self._bookings = Bookings(park, boot, start_ns)
+        stocks = [material.name.partition("/")[2] for material in world.materials]
+        bands = {site.enterprise: Bands(site.tariff) for site in park.sites}
+        self._houses = [
+            _House(site, Speaker(site, boot, stocks), bands[site.enterprise], start_ns) for site in park.sites
+        ]
+        self._bookings.speak(house.speaker.next_seq for house in self._houses)
+        self.voices = [voice for house in self._houses for voice in house.voices]
+        self._speakers = [house.speaker for house in self._houses for _ in house.voices]
+        self._happened: list[Happenings] = []
+        self._wire = WireFaults(self.plan)
+        meters = {voice.address.path: voice.metered for voice in self.voices}
+        meters |= {house.site.meter.path: house.meter for house in self._houses}
+        self._effects = Effects(park, self.plant, self.plan, meters, self._bookings.owner)
+        self._boot = boot
+        self._said_ns = start_ns
+        self._done: list[tuple[Address, ReplyRow]] = []
+        kernel.place(self.plant, self._bookings.first(start_ns))
+        kernel.fill(self.plant)
 
     @property
     def now_ns(self) -> int:
         """Plant time: everything before it is done and said."""
-        return self._plant.now_ns
+        return self.plant.now_ns
 
     def opening(self) -> list[Outgoing]:
         """The births."""
-        return self._speaker.births(self.start_ns)
+        said = [out for house in self._houses for out in house.speaker.births(self.start_ns)]
+        return said + self._bookings.births(self.start_ns)
 
-    def advance(self, until_ns: int, telemetry_ns: int) -> list[Outgoing]:
-        """Run to a time, which is not part of it, and say what happened; one sample per ``telemetry_ns``."""
-        from_ns = self.now_ns
-        happened = kernel.advance(self._plant, until_ns)
-        readings_ns = self._reading_times(from_ns, until_ns)
-        samples_ns = signals.grid(from_ns, until_ns, telemetry_ns)
-        said = list(self._readings(self.site.meter, self._meter, [], readings_ns, until_ns))
-        for voice, entered, finished in zip(self._machines, happened.entered, happened.finished, strict=True):
-            said += self._speaker.states(voice.address, voice.step, entered)
-            said += self._speaker.cycles(voice.address, voice.step, finished)
-            said += self._readings(voice.address, voice.meter, entered, readings_ns, until_ns)
-            times_ns, values = voice.sample(entered, samples_ns, telemetry_ns)
-            said += self._speaker.samples(voice.address, times_ns, values)
+    def advance(self, until_ns: int, telemetry_ns: int, *, hold: bool = False) -> list[Outgoing]:
+        """Run to a time, which is not part of it, and say what happened; one sample per ``telemetry_ns``.
+
+        With ``hold`` it is said by the next call, together with what happens then: in fewer and longer messages. What
+        was told before a fault begins or ends is not held. No command may come while something is held.
+        """
+        said: list[Outgoing] = []
+        for from_ns, to_ns in self._stretches(until_ns):
+            self._hear(from_ns, to_ns)
+            if not hold or self._effects.next_change(from_ns) == to_ns:
+                said += self._wire.apply(self._say(to_ns, telemetry_ns), to_ns)
         return said
+
+    def skip(self, until_ns: int) -> None:
+        """Run to a time and keep the books, but say nothing."""
+        for from_ns, to_ns in self._stretches(until_ns):
+            happened = self._run(to_ns)
+            entered = _by_machine(happened.entered, len(self.voices))
+            for voice, mine, faults in zip(self.voices, entered, self._sensor_faults(from_ns, to_ns), strict=True):
+                voice.note(mine, to_ns, faults)
+            for house in self._houses:
+                house.meter.note(NO_ROWS, to_ns)
+            self._bookings.skip(from_ns, to_ns, happened)
+            self._said_ns = to_ns
+            for _ in self._effects.done(happened.entered):
+                pass  # a promise that is kept is no longer waited for
+
+    def command(self, address: Address, row: CommandRow) -> tuple[ReplyRow, list[Outgoing]]:
+        """Obey a command at the plant time reached, or refuse it: the answer, and what is to be sent now."""
+        row_back = self._effects.command(address, row, self.now_ns)
+        return row_back, self._wire.apply([self._reply(address, row_back)], self.now_ns)
+
+    def _stretches(self, until_ns: int) -> Iterator[tuple[int, int]]:
+        """The way to a time, in stretches in which no fault begins or ends."""
+        while self.now_ns < until_ns:
+            now_ns = self.now_ns
+            self._effects.change(now_ns)
+            change_ns = self._effects.next_change(now_ns)
+            yield now_ns, until_ns if change_ns is None else min(until_ns, change_ns)
+
+    def _hear(self, from_ns: int, until_ns: int) -> None:
+        """Let time pass and keep the books; what is to be said of it waits."""
+        happened = self._run(until_ns)
+        readings_ns = self._reading_times(from_ns, until_ns)
+        entered = _by_machine(happened.entered, len(self.voices))
+        finished = _by_machine(happened.finished, len(self.voices))
+        for voice, its_states, its_lots in zip(self.voices, entered, finished, strict=True):
+            voice.hear(its_states, its_lots, readings_ns, until_ns)
+        for house in self._houses:
+            house.meter.hear(NO_ROWS, readings_ns, until_ns)
+        self._bookings.hear(from_ns, until_ns, happened)
+        self._done += self._effects.done(happened.entered)
+
+    def _say(self, until_ns: int, telemetry_ns: int) -> list[Outgoing]:
+        """Everything heard and not yet said."""
+        from_ns, self._said_ns = self._said_ns, until_ns
+        samples_ns = signals.grid(from_ns, until_ns, telemetry_ns)
+        faults = self._sensor_faults(from_ns, until_ns)
+        said = [out for house in self._houses for out in house.meter.say(house.speaker, house.site.meter)]
+        for voice, speaker, its_faults in zip(self.voices, self._speakers, faults, strict=True):
+            said += voice.say(speaker, samples_ns, period_ns=telemetry_ns, until_ns=until_ns, faults=its_faults)
+        said += self._bookings.say()
+        done, self._done = self._done, []
+        return said + [self._reply(address, row) for address, row in done]
+
+    def _sensor_faults(self, from_ns: int, until_ns: int) -> list[Sequence[SensorFault]]:
+        """The faults of each machine's sensors during a stretch of time."""
+        hurt = {one.path for one in self.plan.active(from_ns, until_ns) if one.fault.of.group == "sensor"}
+        return [
+            voice.faults(self.plan, from_ns, until_ns) if voice.address.path in hurt else () for voice in self.voices
+        ]
+
+    def _reply(self, address: Address, row: ReplyRow) -> Outgoing:
+        speaker = next((h.speaker for h in self._houses if h.site.enterprise == address.enterprise), None)
+        seq = speaker.next_seq(address) if speaker else 1
+        return Outgoing.of(address, Reply(boot=self._boot, seq=seq, rows=[row]))
 
     def closing(self) -> list[Outgoing]:
         """The last meter readings and the deaths, at the plant time reached."""
-        meters = [(self.site.meter, self._meter), *((voice.address, voice.meter) for voice in self._machines)]
-        last = [
-            out
-            for address, meter in meters
-            for out in self._speaker.readings(address, [self.now_ns], [meter.book.energy_wh])
-        ]
-        return last + self._speaker.deaths(self.now_ns)
+        now = self.now_ns
+        said = self._wire.flush()
+        for number, house in enumerate(self._houses):
+            house.meter.hear(NO_ROWS, np.array([now]), now)
+            said += house.meter.say(house.speaker, house.site.meter)
+            for voice in house.voices:
+                said += voice.last_reading(house.speaker, now)
+            said += house.speaker.deaths(now, self._bookings.addresses(number))
+        return said
 
     def truth(self) -> list[tuple[str, dict[str, Any]]]:
-        """(address path, what has really happened there since the start), for each machine and the meter."""
-        done = kernel.truth(self._plant)
+        """(address path, what has really happened there since the start), for each machine and the meters."""
+        done: list[MachineTruth] = kernel.truth(self.plant)
         lines = [
-            (voice.address.path, machine_truth(self.site, voice.step, machine, voice.meter.book))
-            for voice, machine in zip(self._machines, done, strict=True)
+            (voice.address.path, voice.truth(machine, self.now_ns))
+            for voice, machine in zip(self.voices, done, strict=True)
         ]
-        return [*lines, (self.site.meter.path, meter_truth(self._meter.book))]
+        return lines + [line for house in self._houses for line in house.truth(self.now_ns)]
 
-    def _reading_times(self, from_ns: int, until_ns: int) -> list[int]:
+    def flows(self) -> list[tuple[str, dict[str, Any]]]:
+        """(site path, orders, stocks and work in progress there since the start)."""
+        return self._bookings.truth(self.plant)
+
+    def fault_lines(self, known: Collection[str]) -> list[dict[str, Any]]:
+        """What the ledger says of the faults that are planned, but for those whose ids are ``known``."""
+        return [ledger_line(one) for one in self.plan.all if one.id not in known]
+
+    @property
+    def dropped(self) -> list[Dropped]:
+        """Messages that a fault of communication has swallowed since this was last asked."""
+        return self._wire.take_dropped()
+
+    def take_happened(self) -> list[Happenings]:
+        """What the kernel told since this was last asked, for the ledger."""
+        taken, self._happened = self._happened, []
+        return taken
+
+    def _run(self, until_ns: int) -> Happenings:
+        for orders in self._bookings.until(until_ns):
+            kernel.place(self.plant, orders)
+        happened = kernel.advance(self.plant, until_ns)
+        self._happened.append(happened)
+        return happened
+
+    def _reading_times(self, from_ns: int, until_ns: int) -> Times:
         """Every full minute, and the very start."""
-        times: list[int] = signals.grid(from_ns, until_ns, MINUTE_NS).tolist()
-        if from_ns == self.start_ns < until_ns and times[:1] != [from_ns]:
-            times.insert(0, from_ns)
+        times = signals.grid(from_ns, until_ns, MINUTE_NS)
+        if from_ns == self.start_ns < until_ns and (not len(times) or times[0] != from_ns):
+            times = np.concatenate([np.array([from_ns]), times])
         return times
 
-    def _readings(
-        self, address: Address, meter: _Metered, entered: Sequence[Entered], times_ns: list[int], until_ns: int
-    ) -> Iterator[Outgoing]:
-        return self._speaker.readings(address, times_ns, meter.read(entered, times_ns, until_ns))
+
+def targets(park: Park) -> list[Targets]:
+    """What faults can hit."""
+    return [targets_of(site.sector, site.models, site.enterprise, site.site, site.line_name) for site in park.sites]
 
 
-class _Metered:
-    """A meter and the book that is kept of it."""
+class _House:
+    """A site with its speaker, its machines and its meter of what no machine uses."""
 
-    def __init__(self, meter: EnergyMeter, site: Site) -> None:
-        self._meter = meter
-        self.book = EnergyBook(site.tariff)
-        self._read_ns: int | None = None
+    def __init__(self, site: Site, speaker: Speaker, bands: Bands, start_ns: int) -> None:
+        self.site = site
+        self.speaker = speaker
+        self.voices = [Voice(site, address, step, bands, start_ns) for address, step in site.machines]
+        self.meter = Metered(Meter.constant(ENERGY, round(site.sector.aux_kw * 1000), start_ns), bands, start_ns)
 
-    def read(self, entered: Sequence[Entered], times_ns: list[int], until_ns: int) -> list[int]:
-        """Readings in Wh at the times; the book is kept up to ``until_ns``."""
-        wh = list(self._meter.read(entered, [*times_ns, until_ns]))
-        for t_ns, reading in zip([*times_ns, until_ns], wh, strict=True):
-            if self._read_ns is not None:
-                self.book.add(self._read_ns, reading - self.book.energy_wh)
-            self._read_ns = t_ns
-        return wh[:-1]
+    def truth(self, now_ns: int) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The meter's line of the ledger."""
+        self.meter.note(NO_ROWS, now_ns)
+        yield self.site.meter.path, meter_truth(self.meter.book)
 
 
-class _Voice:
-    """One machine: its address, its meter and its sensors."""
-
-    def __init__(self, site: Site, address: Address, step: StepModel, start_ns: int) -> None:
-        self.address = address
-        self.step = step
-        self.meter = _Metered(EnergyMeter(power_by_doing(step.power_kw), start_ns), site)
-        self._since: Since | None = None
-        self._load = chance.key(site.seed, address.machine, "load")
-        self._noise = [chance.key(site.seed, address.machine, "sensor", s.name) for s in step.sensors]
-
-    def sample(
-        self, entered: Sequence[Entered], times_ns: signals.Times, period_ns: int
-    ) -> tuple[list[int], dict[str, list[float | None]]]:
-        """Times and columns of the sensors; a time at which none is sampled is left out."""
-        if self._since is None and not entered:
-            return [], {}
-        trace = signals.trace(self._since, entered)
-        self._since = trace.last
-        due = [signals.due(sensor, times_ns, period_ns) for sensor in self.step.sensors]
-        some = np.logical_or.reduce(due) if due else np.zeros(0, np.bool_)
-        moment = signals.moments(trace, times_ns[some], self._load)
-        columns: dict[str, list[float | None]] = {}
-        for number, sensor in enumerate(self.step.sensors):
-            column: list[float | None] = signals.values(sensor, number, moment, self._noise[number]).tolist()
-            taken = due[number][some]
-            if not taken.all():
-                column = [value if there else None for value, there in zip(column, taken.tolist(), strict=True)]
-            columns[sensor.name] = column
-        times: list[int] = times_ns[some].tolist()
-        return times, columns
+def _by_machine(rows: Rows, machines: int) -> list[Rows]:
+    """The rows of each machine, in their order."""
+    order = np.argsort(rows["machine"], kind="stable")
+    mine = rows[order]
+    edges = np.searchsorted(mine["machine"], np.arange(machines + 1)).tolist()
+    return [mine[a:b] for a, b in pairwise(edges)]

@@ -32,6 +32,9 @@ TIMEOUT_S: Final = 10.0
 FIRST_BACK_OFF_S: Final = 0.2
 LAST_BACK_OFF_S: Final = 10.0
 
+_AT_ONCE: Final = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
+"""Nagle's algorithm would hold a short message back until the broker's system acknowledges the last: up to 40 ms."""
+
 _LOG: Final = logging.getLogger("qilu.publisher")
 
 
@@ -63,6 +66,8 @@ class Publisher:
         *,
         will: tuple[str, bytes] | None = None,
         on_acked: Callable[[Outgoing], None] | None = None,
+        listen: Sequence[str] = (),
+        on_message: Callable[[str, bytes], None] | None = None,
         keep_trying: bool = False,
         window: int = WINDOW,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -74,6 +79,10 @@ class Publisher:
         self._client_id = client_id
         self._will = None if will is None else aiomqtt.Will(will[0], will[1], qos=1)
         self._on_acked = on_acked
+        self._listen = tuple(listen)
+        self._on_message = on_message
+        self._listener: asyncio.Task[None] | None = None
+        self._subscribed = asyncio.Event()
         self._keep_trying = keep_trying
         self._window = window
         self._sleep = sleep
@@ -99,8 +108,17 @@ class Publisher:
 
     async def __aexit__(self, kind: type[BaseException] | None, *error: object) -> None:
         client, self._client = self._client, None
+        await self._stop_listening()
         if client is not None:
             await client.leave(in_peace=kind is None)
+
+    async def listening(self, within_s: float) -> bool:
+        """Wait until the topics listened to are subscribed; False when that takes longer."""
+        try:
+            await asyncio.wait_for(self._subscribed.wait(), within_s)
+        except TimeoutError:
+            return False
+        return True
 
     async def publish(self, items: Sequence[Outgoing]) -> None:
         """Send the items in order and return when the broker has acknowledged every one.
@@ -169,8 +187,10 @@ class Publisher:
                 timeout=TIMEOUT_S,
                 keepalive=30,
                 max_inflight_messages=self._window,
+                socket_options=_AT_ONCE,
             )
-            client.pending_calls_threshold = self._window  # aiomqtt's warning is for those who do not bound theirs
+            # aiomqtt's warning is for those who do not bound theirs.
+            client.pending_calls_threshold = self._window + len(self._listen)
             try:
                 await client.__aenter__()
             except aiomqtt.MqttError as error:
@@ -182,10 +202,32 @@ class Publisher:
                 await self._back_off()
             else:
                 self._client = client
+                if self._listen:
+                    self._listener = asyncio.ensure_future(self._hear(client))
                 return
+
+    async def _hear(self, client: _Client) -> None:
+        """Hand on what comes to the topics listened to, until the link is gone."""
+        try:
+            for topic in self._listen:
+                await client.subscribe(topic, qos=1)
+            self._subscribed.set()
+            async for message in client.messages:
+                if self._on_message is not None and isinstance(message.payload, bytes):
+                    self._on_message(str(message.topic), message.payload)
+        except aiomqtt.MqttError as error:  # the link: whoever publishes mends it, and we listen anew
+            _LOG.info("%s: not listening any more (%s)", self._place, error)
+
+    async def _stop_listening(self) -> None:
+        listener, self._listener = self._listener, None
+        self._subscribed.clear()
+        while listener is not None and not listener.done():
+            listener.cancel()  # again: a wait that ends as it is cancelled swallows the cancellation (Python 3.11)
+            await asyncio.wait({listener}, timeout=0.1)
 
     async def _hang_up(self) -> None:
         client, self._client = self._client, None
+        await self._stop_listening()
         if client is not None:
             await client.leave(in_peace=True)
             await self._back_off()

@@ -18,21 +18,26 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeVar
 
-from contract import ConfigError, ContractError, LinkError
+from contract import LinkError
 from service import Broker, Heartbeat
-from simulator.catalogue import load_sector, load_tariff
 from simulator.factory import Factory
+from simulator.fault_plan import ledger_line
 from simulator.ledger import Ledger
+from simulator.links import Links, Orders
 from simulator.outgoing import Outgoing
-from simulator.plant import HOUR_NS, MINUTE_NS, SECOND_NS, Site
-from simulator.publisher import Publisher
+from simulator.plant import HOUR_NS, MINUTE_NS, SECOND_NS
 from simulator.settings import Settings
+from simulator.setup import setup
 from simulator.span import Told, span
 from simulator.speak import will
 
 TICK_S: Final = 0.25
 SLICE_NS: Final = HOUR_NS
-"""The back-fill goes in slices of all machines, so that whoever listens sees time move on evenly."""
+"""Time goes in slices of all machines, so that whoever listens sees it move on evenly."""
+BACK_FILL_HOURS: Final = 6
+"""The slices of the back-fill are longer, for a message of many rows costs little more than one of few."""
+BACK_FILL_MACHINE_HOURS: Final = 150
+"""They are shorter in a large park: a slice is held in memory until the broker has it."""
 FAST_SLICE_NS: Final = 10 * MINUTE_NS
 GRACE_S: Final = 10.0
 """How long a stop waits for what is not acknowledged."""
@@ -72,21 +77,6 @@ def new_boot() -> str:
     return secrets.token_hex(8)
 
 
-def site_of(settings: Settings) -> Site:
-    """The site that the settings describe.
-
-    Raises:
-        ConfigError: no such sector, a data file is wrong, or a name that may not stand in an address.
-    """
-    sector = load_sector(settings.sector)
-    site = Site(sector, load_tariff(sector.tariff), settings.seed, settings.enterprise, settings.site, settings.line)
-    try:
-        _ = site.gateway, site.meter, site.machines
-    except ContractError as error:
-        raise ConfigError(f"configuration: [simulator]: {error.detail}") from None
-    return site
-
-
 async def simulate(
     settings: Settings,
     broker: Broker,
@@ -115,32 +105,34 @@ async def simulate(
         LinkError: no broker at the start (with ``keep_trying`` off), or at the stop it took too long to acknowledge.
     """
     boot = boot or new_boot()
-    site = site_of(settings)
+    what = setup(settings)
+    settings = what.settings
     told = Told(settings.memory)
     start_ns, live_ns = span(settings, clock_ns(), told.read())
-    factory = Factory(site, boot, start_ns)
+    factory = Factory(what.park, boot, start_ns, plan=what.plan(live_ns, start_ns))
     heartbeat = Heartbeat(settings.heartbeat, lambda: clock_ns() / SECOND_NS)
-    last = will(site, boot)
     async with AsyncExitStack() as stack:
         ledger = stack.enter_context(Ledger(settings.ledger, boot=boot))
-        publisher = Publisher(
+        orders = Orders(factory)
+        links = Links(
             broker,
             settings.client_id,
-            will=(last.topic, last.payload),
+            [will(site, boot) for site in what.park.sites],
             on_acked=ledger.acked,
+            on_command=orders.hear if settings.commands else None,
             keep_trying=keep_trying,
             sleep=sleep,
         )
-        run = _Run(settings, factory, publisher, ledger, told, heartbeat, progress or Progress(), stop, clock_ns)
-        ledger.begin(seed=settings.seed, sector=settings.sector, start_ns=start_ns)
-        await run.until_stuck(stack.enter_async_context(publisher), grace_s=CONNECT_GRACE_S)
+        run = _Run(settings, factory, links, ledger, told, heartbeat, progress or Progress(), stop, clock_ns, orders)
+        run.begin(what.park.name, start_ns)
+        await run.until_stuck(stack.enter_async_context(links), grace_s=CONNECT_GRACE_S)
         await run.open()
         await run.history(live_ns)
-        if not settings.start and settings.speed == 1:
+        if run.on_wall_time:
             await run.catch_up()
         await run.live(sleep)
         await run.close()
-    return Summary(boot, start_ns, factory.now_ns, run.messages, publisher.acked, dict(run.rows))
+    return Summary(boot, start_ns, factory.now_ns, run.messages, links.acked, dict(run.rows))
 
 
 @dataclass(slots=True)
@@ -149,17 +141,29 @@ class _Run:
 
     settings: Settings
     factory: Factory
-    publisher: Publisher
+    links: Links
     ledger: Ledger
     told: Told
     heartbeat: Heartbeat
     progress: Progress
     stop: asyncio.Event
     clock_ns: Callable[[], int]
+    orders: Orders
     messages: int = 0
     rows: Counter[str] = field(default_factory=Counter)
     truth_ns: int = -1
     beaten_ns: int = 0
+
+    @property
+    def on_wall_time(self) -> bool:
+        """Whether plant time is to be wall time."""
+        return not self.settings.start and self.settings.speed == 1
+
+    def begin(self, name: str, start_ns: int) -> None:
+        """The head of the ledger."""
+        machines = [voice.address.path for voice in self.factory.voices]
+        self.ledger.begin(seed=self.settings.seed, sector=name, start_ns=start_ns, machines=machines)
+        self.ledger.faults(ledger_line(one) for one in self.factory.plan.all)
 
     async def open(self) -> None:
         """The births, and the truth at the start."""
@@ -171,9 +175,11 @@ class _Run:
         """Back-fill at full speed."""
         start_ns = self.factory.now_ns
         period_ns = self.settings.history_telemetry_s * SECOND_NS
+        hours = BACK_FILL_MACHINE_HOURS // len(self.factory.voices)
+        slice_ns = max(1, min(BACK_FILL_HOURS, hours)) * HOUR_NS
         tenths = 0
         while self.factory.now_ns < until_ns and not self.stop.is_set():
-            await self.advance(min(until_ns, _next_multiple(self.factory.now_ns, SLICE_NS)), period_ns)
+            await self.advance(min(until_ns, _next_multiple(self.factory.now_ns, slice_ns)), period_ns, slice_ns)
             fraction = (self.factory.now_ns - start_ns) / (until_ns - start_ns)
             self.progress.history_fraction = fraction
             if int(10 * fraction) > tenths:
@@ -193,13 +199,15 @@ class _Run:
         pace = 1.0 if isinstance(speed, str) else speed
         period_ns = self.settings.live_telemetry_s * SECOND_NS
         start_ns, wall_ns = self.factory.now_ns, self.clock_ns()
+        if self.on_wall_time:
+            wall_ns = min(wall_ns, start_ns)  # the rest that catching up has left; what runs ahead stays ahead
         end_ns = start_ns + round(duration_s * pace * SECOND_NS) if duration_s else None
         _LOG.info("live at speed %s", speed)
         while not self.stop.is_set() and self.factory.now_ns != end_ns:
             if isinstance(speed, str):
                 goal_ns = _next_multiple(self.factory.now_ns, FAST_SLICE_NS)
             else:
-                await sleep(TICK_S)
+                await sleep(TICK_S - self.clock_ns() / SECOND_NS % TICK_S)  # samples of a full second wait for no tick
                 goal_ns = start_ns + round((self.clock_ns() - wall_ns) * pace)
             goal_ns = max(goal_ns, self.factory.now_ns)  # a wall clock may be set back; plant time waits for it
             await self.advance(goal_ns if end_ns is None else min(goal_ns, end_ns), period_ns)
@@ -209,19 +217,25 @@ class _Run:
         end_ns = self.factory.now_ns
         self.testify()
         await self.publish(self.factory.closing())
+        self.ledger.events(self.factory.take_happened())
         self.ledger.end(end_ns)
         self.progress.phase = "ended"
 
-    async def advance(self, until_ns: int, period_ns: int) -> None:
+    async def advance(self, until_ns: int, period_ns: int, slice_ns: int = SLICE_NS) -> None:
         """Run the factory and publish what it says, in slices; the ledger gets the truth at each full hour.
 
         A stretch is long after a computer's sleep or a broker's absence: neither stop nor heartbeat waits for its end.
         """
         while self.factory.now_ns < until_ns:
-            next_ns = min(until_ns, _next_multiple(self.factory.now_ns, SLICE_NS))
-            said = self.factory.advance(next_ns, period_ns)
-            if next_ns % HOUR_NS == 0:
-                self.testify()
+            end_ns = min(until_ns, _next_multiple(self.factory.now_ns, slice_ns))
+            said = self.orders.obey(self.ledger)
+            while self.factory.now_ns < end_ns:
+                next_ns = min(end_ns, _next_multiple(self.factory.now_ns, HOUR_NS))
+                said += self.factory.advance(next_ns, period_ns, hold=next_ns < end_ns)
+                self.ledger.dropped(self.factory.dropped)
+                if next_ns % HOUR_NS == 0:
+                    self.testify()
+                await asyncio.sleep(0)  # whoever shares the loop goes on meanwhile
             await self.publish(said)
             self.beat()
             if self.stop.is_set():
@@ -232,7 +246,9 @@ class _Run:
         """The truth up to now, into the ledger, once."""
         if self.truth_ns != self.factory.now_ns:
             self.truth_ns = self.factory.now_ns
+            self.ledger.events(self.factory.take_happened())
             self.ledger.truth(self.truth_ns, self.factory.truth())
+            self.ledger.flows(self.truth_ns, self.factory.flows())
 
     async def publish(self, said: Sequence[Outgoing]) -> None:
         """Send, and wait until all of it is acknowledged."""
@@ -244,10 +260,10 @@ class _Run:
         self.progress.messages = self.messages
         for item in said:
             self.rows[item.kind] += item.rows
-        await self.until_stuck(self.publisher.publish(said), grace_s=GRACE_S)
+        await self.until_stuck(self.links.publish(said), grace_s=GRACE_S)
         self.ledger.flush()
-        self.progress.acked = self.publisher.acked
-        self.progress.connected = self.publisher.connected
+        self.progress.acked = self.links.acked
+        self.progress.connected = self.links.connected
 
     def beat(self) -> None:
         """The progress, and the heartbeat once a second; a link that is down holds the run up, and it goes stale."""
@@ -262,13 +278,13 @@ class _Run:
         """Wait for work on the link; once the run is to stop, no longer than the grace."""
         task = asyncio.ensure_future(work)
         stopped = asyncio.ensure_future(self.stop.wait())
-        self.progress.connected = self.publisher.connected
+        self.progress.connected = self.links.connected
         try:
             await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
             if not task.done():
                 await asyncio.wait({task}, timeout=grace_s)
             if not task.done():
-                unacked = self.messages - self.publisher.acked
+                unacked = self.messages - self.links.acked
                 raise LinkError(f"stopped with {unacked} messages not acknowledged by the broker; is it running?")
             return task.result()
         finally:

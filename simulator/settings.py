@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import ceil
 from typing import Annotated, Final, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 SAMPLES_PER_S: Final = 60
 """At most this many samples per machine and wall second: above this speed the telemetry period widens."""
@@ -23,7 +23,26 @@ TEN_YEARS_H: Final = 10 * 366 * 24
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The simulated factory."""
 
-    sector: Annotated[Name, Meta(description="which line to run; a name from simulator/sectors")] = "home_appliances"
+    sector: Annotated[Name, Meta(description="which line to run; a name from simulator/sectors or the catalogue")] = (
+        "home_appliances"
+    )
+    scenario: Annotated[
+        str, Meta(description="what to run instead: a name from simulator/scenarios, or a file; empty: the sector")
+    ] = ""
+    catalogue: Annotated[
+        str, Meta(description="folder with models, sectors, tariffs and scenarios of your own; empty: none")
+    ] = ""
+    scenario_first: Annotated[
+        bool, Meta(description="where a setting has its default, the scenario's seed, speed, times and period hold")
+    ] = True
+    shifts: Annotated[
+        Literal["", "sector", "continuous"],
+        Meta(description="the sector's working hours, or continuous: around the clock; empty: the scenario's"),
+    ] = ""
+    faults: Annotated[list[str], Meta(max_length=200, description="faults to inject, each as on the command line")] = (
+        field(default_factory=list)
+    )
+    commands: Annotated[bool, Meta(description="whether commands over MQTT are obeyed")] = True
     seed: Annotated[int, Meta(ge=0, le=2**53 - 1, description="decides everything that chance decides")] = 1
     speed: Annotated[
         Annotated[float, Meta(gt=0, le=MAX_SPEED)] | Literal["max"],
@@ -34,7 +53,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 24.0
     telemetry_s: Annotated[Period, Meta(description="plant seconds between samples when live; wider above 60x")] = 1
     history_telemetry_s: Annotated[Period, Meta(description="plant seconds between samples of the back-fill")] = 60
-    enterprise: Annotated[Name, Meta(description="first level of every address")] = "qingdao-appliances"
+    enterprise: Annotated[str, Meta(description="first level of every address; empty: the sector's own")] = ""
     site: Annotated[Name, Meta(description="second level of every address")] = "plant-1"
     line: Annotated[Name, Meta(description="the line's level of every address")] = "line-1"
     ledger: Annotated[str, Meta(description="file for the ledger of the truth; empty: none")] = ""

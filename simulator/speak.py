@@ -2,7 +2,8 @@
 
 What it is: pure. Each address counts its own ``seq`` over all kinds from 1; rows go out in batches that the contract
 takes. The only file of the simulator that knows which PackML state a machine's doing is.
-What it is not: a connection; ``publisher.py`` sends what is said here.
+What it is not: a connection; ``publisher.py`` sends what is said here. Consumers and suppliers have their own words
+(``commerce.py``).
 """
 
 from __future__ import annotations
@@ -29,11 +30,11 @@ from contract import (
     StateRow,
     Telemetry,
 )
-from simulator.catalogue import StepModel
-from simulator.kernel import Entered, Finished
-from simulator.machine import NO_UNIT, Doing
+from simulator.commerce import order_name
+from simulator.happenings import NOTHING, Doing, Rows
 from simulator.outgoing import Outgoing
 from simulator.plant import GATEWAY, Site, ideal_cycle_ns, operators_of
+from simulator.sector_model import StepModel
 
 BATCH_ROWS: Final = 500
 ENERGY: Final = "energy_wh"
@@ -46,17 +47,29 @@ class Spoken(NamedTuple):
 
     state: PackMLState
     reason: Reason
-    mode: Mode
+    mode: Mode = Mode.PRODUCTION
+    cause: str | None = None
 
 
 STATES: Final[Mapping[Doing, Spoken]] = {
-    Doing.RUNNING: Spoken(PackMLState.EXECUTE, Reason.RUNNING, Mode.PRODUCTION),
-    Doing.STARVED: Spoken(PackMLState.SUSPENDED, Reason.STARVED, Mode.PRODUCTION),
-    Doing.BLOCKED: Spoken(PackMLState.SUSPENDED, Reason.BLOCKED, Mode.PRODUCTION),
+    Doing.RUNNING: Spoken(PackMLState.EXECUTE, Reason.RUNNING),
+    Doing.STARVED: Spoken(PackMLState.SUSPENDED, Reason.STARVED),
+    Doing.BLOCKED: Spoken(PackMLState.SUSPENDED, Reason.BLOCKED),
     Doing.SETUP: Spoken(PackMLState.STOPPED, Reason.SETUP, Mode.MAINTENANCE),
-    Doing.MINOR_STOP: Spoken(PackMLState.HELD, Reason.MINOR_STOP, Mode.PRODUCTION),
-    Doing.BREAKDOWN: Spoken(PackMLState.ABORTED, Reason.BREAKDOWN, Mode.PRODUCTION),
+    Doing.MINOR_STOP: Spoken(PackMLState.HELD, Reason.MINOR_STOP),
+    Doing.DOWN: Spoken(PackMLState.ABORTED, Reason.BREAKDOWN),
+    Doing.REPAIR: Spoken(PackMLState.CLEARING, Reason.BREAKDOWN),
+    Doing.NO_ORDER: Spoken(PackMLState.IDLE, Reason.NO_ORDER),
+    Doing.NO_MATERIAL: Spoken(PackMLState.SUSPENDED, Reason.STARVED),
+    Doing.NO_POWER: Spoken(PackMLState.SUSPENDED, Reason.UTILITY, cause="power limit"),
+    Doing.WAIT_TARIFF: Spoken(PackMLState.SUSPENDED, Reason.UTILITY, cause="power tariff"),
+    Doing.MAINTENANCE: Spoken(PackMLState.STOPPED, Reason.PLANNED_MAINTENANCE, Mode.MAINTENANCE),
+    Doing.OFF: Spoken(PackMLState.STOPPED, Reason.NO_SHIFT),
+    Doing.PAUSE: Spoken(PackMLState.STOPPED, Reason.PLANNED_STOP, cause="break"),
 }
+NAMES: Final[Mapping[Doing, str]] = {doing: f"{said.state}/{said.reason}" for doing, said in STATES.items()}
+"""``State/reason`` of each doing, the words of the ledger."""
+_SAID: Final = [STATES[doing] for doing in Doing]
 
 
 class Speaker:
@@ -65,12 +78,19 @@ class Speaker:
     Args:
         site: whom to speak for.
         boot: hexadecimal, new at each start.
+        materials: names of the world's stocks, by number: what a machine can wait for.
     """
 
-    def __init__(self, site: Site, boot: str) -> None:
+    def __init__(self, site: Site, boot: str, materials: Sequence[str] = ()) -> None:
         self._site = site
         self._boot = boot
+        self._materials = materials
         self._said: Counter[Address] = Counter()
+
+    def next_seq(self, address: Address) -> int:
+        """The number of the next message from an address."""
+        self._said[address] += 1
+        return self._said[address]
 
     def births(self, t_ns: int) -> list[Outgoing]:
         """I am here: the gateway, each machine and the meter, to be retained by the broker."""
@@ -94,43 +114,76 @@ class Speaker:
         ]
         return said + [self._machine_birth(address, step, t_ns) for address, step in site.machines]
 
-    def deaths(self, t_ns: int) -> list[Outgoing]:
+    def deaths(self, t_ns: int, others: Sequence[Address] = ()) -> list[Outgoing]:
         """The clean end, the gateway last."""
-        addresses = [*(address for address, _ in self._site.machines), self._site.meter, self._site.gateway]
-        return [Outgoing.of(a, Death(boot=self._boot, seq=self._next(a), t=t_ns, reason=LAST_WORDS)) for a in addresses]
+        addresses = [*(address for address, _ in self._site.machines), self._site.meter, *others, self._site.gateway]
+        return [
+            Outgoing.of(a, Death(boot=self._boot, seq=self.next_seq(a), t=t_ns, reason=LAST_WORDS)) for a in addresses
+        ]
 
-    def states(self, address: Address, step: StepModel, entered: Sequence[Entered]) -> Iterator[Outgoing]:
-        """States entered; a breakdown names the mode that failed."""
-        rows = [self._state_row(step, e) for e in entered]
-        for batch in _batches(rows):
-            yield Outgoing.of(address, State(boot=self._boot, seq=self._next(address), rows=batch))
-
-    def cycles(self, address: Address, step: StepModel, finished: Sequence[Finished]) -> Iterator[Outgoing]:
-        """Units finished."""
-        product, ideal_ns = self._site.sector.product.id, ideal_cycle_ns(step)
+    def states(self, address: Address, modes: Sequence[str], entered: Rows) -> Iterator[Outgoing]:
+        """States entered (``ENTERED``); a breakdown names the mode that failed, a wait what is missing."""
+        names = ("t_ns", "doing", "order", "detail", "mode")
         rows = []
-        for f in finished:
-            order = self._site.order_of(f.unit)
-            row = CycleRow(
-                t=f.t_ns,
-                order=_order_name(order),
-                product=product,
-                variant=self._site.variant_of(order),
-                good=f.good,
-                scrap=f.scrap,
-                rework=f.rework,
-                ideal_ns=ideal_ns,
-                actual_ns=f.actual_ns,
+        for t_ns, doing, order, detail, mode in zip(*(entered[name].tolist() for name in names), strict=True):
+            said = _SAID[doing]
+            cause = said.cause
+            if doing in (Doing.DOWN, Doing.REPAIR):
+                cause = modes[mode]
+            elif doing == Doing.NO_MATERIAL:
+                cause = self._materials[detail]
+            elif doing == Doing.PAUSE and detail:
+                cause = "command"
+            rows.append(
+                StateRow(
+                    t=t_ns,
+                    state=said.state,
+                    reason=said.reason,
+                    mode=said.mode,
+                    order=None if order == NOTHING else order_name(order),
+                    cause=cause,
+                )
             )
-            rows.append(row)
         for batch in _batches(rows):
-            yield Outgoing.of(address, Cycle(boot=self._boot, seq=self._next(address), rows=batch))
+            yield Outgoing.of(address, State(boot=self._boot, seq=self.next_seq(address), rows=batch))
 
-    def readings(self, address: Address, times_ns: Sequence[int], energy_wh: Sequence[int]) -> Iterator[Outgoing]:
-        """Meter readings."""
-        rows = [MeterRow(t=t, counters={ENERGY: wh}) for t, wh in zip(times_ns, energy_wh, strict=True)]
+    def cycles(self, address: Address, ideal_ns: int, finished: Rows) -> Iterator[Outgoing]:
+        """Lots finished (``FINISHED``); ``ideal_ns`` is the planned running time per unit."""
+        product, name = self._site.sector.product.id, self._site.variants.name
+        columns = ("t_ns", "order", "variant", "good", "scrap", "rework", "actual_ns")
+        rows = [
+            CycleRow(
+                t=t_ns,
+                order=order_name(order),
+                product=product,
+                variant=name(variant),
+                good=good,
+                scrap=scrap,
+                rework=rework,
+                ideal_ns=ideal_ns * (good + scrap + rework),
+                actual_ns=actual_ns,
+            )
+            for t_ns, order, variant, good, scrap, rework, actual_ns in zip(
+                *(finished[column].tolist() for column in columns), strict=True
+            )
+        ]
         for batch in _batches(rows):
-            yield Outgoing.of(address, Meter(boot=self._boot, seq=self._next(address), rows=batch))
+            yield Outgoing.of(address, Cycle(boot=self._boot, seq=self.next_seq(address), rows=batch))
+
+    def readings(
+        self, address: Address, times_ns: Sequence[int], counters: Mapping[str, Sequence[int]]
+    ) -> Iterator[Outgoing]:
+        """Meter readings: for each counter one value per time."""
+        if not times_ns:
+            return
+        names = list(counters)
+        columns = [counters[name] for name in names]
+        rows = [
+            MeterRow(t=t, counters=dict(zip(names, values, strict=True)))
+            for t, values in zip(times_ns, zip(*columns, strict=True), strict=True)
+        ]
+        for batch in _batches(rows):
+            yield Outgoing.of(address, Meter(boot=self._boot, seq=self.next_seq(address), rows=batch))
 
     def samples(
         self, address: Address, times_ns: Sequence[int], values: Mapping[str, Sequence[float | None]]
@@ -140,63 +193,42 @@ class Speaker:
             part = slice(at, at + BATCH_ROWS)
             columns = {name: list(column[part]) for name, column in values.items()}
             times = list(times_ns[part])
-            message = Telemetry(boot=self._boot, seq=self._next(address), t=times, values=columns)
+            message = Telemetry(boot=self._boot, seq=self.next_seq(address), t=times, values=columns)
             yield Outgoing.of(address, message)
 
     def _machine_birth(self, address: Address, step: StepModel, t_ns: int) -> Outgoing:
-        position = 1 + self._site.sector.steps.index(step)
+        site = self._site
+        machine = site.model_of(step)
+        position = 1 + site.sector.steps.index(step)
         return self._birth(
             address,
             t_ns,
             role="machine",
-            model=step.machine,
-            sensors={s.name: Sensor(unit=s.unit, low=s.normal[0], high=s.normal[1]) for s in step.sensors},
-            counters={ENERGY: "Wh"},
+            model=machine.name,
+            sensors={s.name: Sensor(unit=s.unit, low=s.normal[0], high=s.normal[1]) for s in machine.sensors},
+            counters={ENERGY: "Wh", **{medium.counter: medium.unit for medium in machine.media}},
             production=Production(step=step.id, position=position, ideal_cycle_ns=ideal_cycle_ns(step)),
-            economics=_economics(self._site, step),
+            economics=Economics(
+                currency=site.sector.currency,
+                operators=operators_of(step),
+                wage_per_h=site.wage_per_h,
+                depreciation_per_h=step.depreciation_per_h,
+                material_per_unit=site.material_per_unit[step.id],
+                scrap_credit_per_unit=step.scrap_credit_per_unit,
+                tariff=site.tariff,
+            ),
         )
 
     def _birth(self, address: Address, t_ns: int, **parts: Any) -> Outgoing:
         sector = self._site.sector
         version = f"{sector.id} {sector.version}"
-        birth = Birth(boot=self._boot, seq=self._next(address), t=t_ns, version=version, **parts)
+        birth = Birth(boot=self._boot, seq=self.next_seq(address), t=t_ns, version=version, **parts)
         return Outgoing.of(address, birth, retain=True)
-
-    def _state_row(self, step: StepModel, e: Entered) -> StateRow:
-        spoken = STATES[e.doing]
-        return StateRow(
-            t=e.t_ns,
-            state=spoken.state,
-            reason=spoken.reason,
-            mode=spoken.mode,
-            order=None if e.unit == NO_UNIT else _order_name(self._site.order_of(e.unit)),
-            cause=step.sensors[e.mode].failure.mode if e.doing is Doing.BREAKDOWN else None,
-        )
-
-    def _next(self, address: Address) -> int:
-        self._said[address] += 1
-        return self._said[address]
 
 
 def will(site: Site, boot: str) -> Outgoing:
     """What the broker says when the gateway vanishes: it takes ``seq`` 0, and nobody knows the time."""
     return Outgoing.of(site.gateway, Death(boot=boot, seq=0, t=None, reason=f"{GATEWAY} lost"))
-
-
-def _economics(site: Site, step: StepModel) -> Economics:
-    return Economics(
-        currency=site.sector.currency,
-        operators=operators_of(step),
-        wage_per_h=site.wage_per_h,
-        depreciation_per_h=step.depreciation_per_h,
-        material_per_unit=step.material_per_unit,
-        scrap_credit_per_unit=step.scrap_credit_per_unit,
-        tariff=site.tariff,
-    )
-
-
-def _order_name(order: int) -> str:
-    return f"o-{order:06d}"
 
 
 def _batches(rows: list[T]) -> Iterator[list[T]]:

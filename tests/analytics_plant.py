@@ -46,17 +46,19 @@ STATE_OF = {
     Reason.STARVED: PackMLState.SUSPENDED,
     Reason.BLOCKED: PackMLState.SUSPENDED,
     Reason.NO_ORDER: PackMLState.IDLE,
+    Reason.UTILITY: PackMLState.SUSPENDED,
     Reason.SETUP: PackMLState.STOPPED,
     Reason.MINOR_STOP: PackMLState.HELD,
     Reason.BREAKDOWN: PackMLState.ABORTED,
     Reason.PLANNED_STOP: PackMLState.STOPPED,
+    Reason.NO_SHIFT: PackMLState.STOPPED,
     Reason.PLANNED_MAINTENANCE: PackMLState.STOPPED,
 }
 
 
-def state(t: int, reason: str, boot: str = BOOT) -> StateEvent:
+def state(t: int, reason: str, boot: str = BOOT, cause: str = "") -> StateEvent:
     """The state that goes with a reason."""
-    return StateEvent(t, boot, str(STATE_OF[Reason(reason)]), str(reason))
+    return StateEvent(t, boot, str(STATE_OF[Reason(reason)]), str(reason), cause)
 
 
 @st.composite
@@ -69,7 +71,8 @@ def machines(draw: st.DrawFn) -> MachineEvents:
         within = st.integers(moment, moment + length)
         times = draw(st.lists(within, unique=True, max_size=12))
         reasons = draw(st.lists(st.sampled_from(list(Reason)), min_size=len(times), max_size=len(times)))
-        events.states += [state(t, reason, boot) for t, reason in zip(times, reasons, strict=True)]
+        cause = st.sampled_from(["", "wear"])
+        events.states += [state(t, reason, boot, draw(cause)) for t, reason in zip(times, reasons, strict=True)]
         quantity = st.integers(0, 5)
         for t in draw(st.lists(within, unique=True, max_size=8)):
             ideal_ns = draw(st.integers(0, 100))
@@ -148,7 +151,9 @@ def frames(path: tuple[str, ...], events: MachineEvents) -> list[Frame]:
         for b in births
     ]
     add("birth", births, role=[b.role for b in births], body=bodies)
-    add("state", states, state=[s.state for s in states], reason=[s.reason for s in states])
+    causes = [s.cause or None for s in states]
+    said = {"cause": causes} if any(causes) else {}
+    add("state", states, state=[s.state for s in states], reason=[s.reason for s in states], **said)
     add(
         "cycle",
         cycles,

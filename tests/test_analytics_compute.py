@@ -238,8 +238,8 @@ def test_points_have_the_fields_of_their_level() -> None:
     assert site.tags == {"level": "site", "window": "1h", "enterprise": "acme", "site": "plant-1"}
     ratios = {"availability", "effectiveness", "quality_ratio", "oee", "nee", "technical_efficiency", "scrap_ratio",
               "rework_ratio", "energy_kwh_per_good"}  # fmt: skip
-    integers = {"pot_ns", "pdot_ns", "pbt_ns", "adot_ns", "adet_ns", "aust_ns", "apt_ns", "unknown_ns", "pq", "gq",
-                "sq", "rq", "pri_pq_ns", "pri_gq_ns", "energy_wh", "failures", "until_ns"}  # fmt: skip
+    integers = {"pot_ns", "pdot_ns", "pbt_ns", "adot_ns", "adet_ns", "aust_ns", "apt_ns", "off_ns", "unknown_ns", "pq",
+                "gq", "sq", "rq", "pri_pq_ns", "pri_gq_ns", "energy_wh", "failures", "until_ns"}  # fmt: skip
     money = {"cost_material", "cost_scrap_recovery", "cost_energy", "cost_labour", "cost_depreciation", "cost_total",
              "unit_cost"}  # fmt: skip
     assert ratios | integers | money | {"setup_ratio"} == set(machine.fields)

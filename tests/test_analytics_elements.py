@@ -20,7 +20,7 @@ ENERGY = st.dictionaries(st.sampled_from("pfv"), st.integers(0, 10**9)).map(lamb
 
 @st.composite
 def elements(draw: st.DrawFn) -> Elements:
-    times = {name: draw(NS) for name in ("pdot_ns", "adot_ns", "aust_ns", "apt_ns", "unknown_ns")}
+    times = {name: draw(NS) for name in ("pdot_ns", "adot_ns", "aust_ns", "apt_ns", "off_ns", "unknown_ns")}
     minor, ttr = draw(NS), draw(NS)
     counts = {name: draw(COUNT) for name in ("gq", "sq", "rq", "failures")}
     good, other = draw(NS), draw(NS)

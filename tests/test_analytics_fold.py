@@ -42,7 +42,7 @@ def test_windows_add_up_to_the_whole(events: MachineEvents, bounds: list[int], u
 def test_every_nanosecond_is_counted_once(events: MachineEvents, bounds: list[int], until: int | None) -> None:
     for start, end, e in zip(bounds, bounds[1:], fold_windows(events, bounds, until_ns=until), strict=False):
         seen = end if until is None else min(end, until)
-        assert e.pot_ns + e.unknown_ns == max(0, seen - start)
+        assert e.pot_ns + e.off_ns + e.unknown_ns == max(0, seen - start)
         assert min(e.pdot_ns, e.adot_ns, e.adet_ns, e.aust_ns, e.apt_ns, e.unknown_ns, e.ttr_ns) >= 0
 
 
@@ -63,6 +63,7 @@ def by_hand(events: MachineEvents, start: int, end: int) -> Elements:
                     "breakdown": "adet_ns",
                     "minor_stop": "adet_ns",
                     "planned_stop": "pdot_ns",
+                    "no_shift": "off_ns",
                     "planned_maintenance": "pdot_ns",
                 }.get(reason, "adot_ns")
         spent[name] = spent.get(name, 0) + 1
@@ -93,7 +94,7 @@ def test_the_fold_agrees_with_a_look_at_every_nanosecond(events: MachineEvents, 
 
 @given(machines(), st.sampled_from([Reason.STARVED, Reason.SETUP, Reason.MINOR_STOP, Reason.BREAKDOWN]))
 def test_oee_does_not_care_what_an_unplanned_stop_is_called(events: MachineEvents, name: Reason) -> None:
-    planned = {Reason.PLANNED_STOP, Reason.PLANNED_MAINTENANCE, Reason.RUNNING}
+    planned = {Reason.PLANNED_STOP, Reason.NO_SHIFT, Reason.PLANNED_MAINTENANCE, Reason.RUNNING}
     renamed = [row if row.reason in planned else state(row.t, name, row.boot) for row in events.states]
     other = MachineEvents(renamed, events.cycles, events.readings, events.births, events.deaths)
     before, after = fold_windows(events, [0, 3500])[0], fold_windows(other, [0, 3500])[0]

@@ -53,6 +53,21 @@ def test_our_image_stands_on_pinned_ones() -> None:
     assert all(PINNED.match(base) for base in bases), bases
 
 
+def test_machine_code_is_made_in_the_build_and_found_by_any_user_when_it_runs() -> None:
+    _, build, final = (ROOT / "deploy/Dockerfile").read_text().split("\nFROM ")
+    variables = [re.findall(r"\b(XDG_CACHE_HOME|NUMBA_CPU_NAME)=(\S+)", stage) for stage in (build, final)]
+    assert variables[0] == variables[1] == [("XDG_CACHE_HOME", "/opt/qilu/cache"), ("NUMBA_CPU_NAME", "generic")]
+    made, opened = build.index("-m simulator.precompile"), build.index("chmod -R a+rX /opt/qilu/cache")
+    assert build.index("NUMBA_CPU_NAME") < made < opened
+    assert "COPY --from=build /opt/qilu /opt/qilu" in final
+    for service in OURS:
+        assert not {"XDG_CACHE_HOME", "NUMBA_CPU_NAME", "QILU_CACHE_DIR"} & SERVICES[service]["environment"].keys()
+
+
+def test_the_plant_works_whatever_the_hour() -> None:
+    assert read_document(str(ROOT / "deploy/qilu.toml"), TYPES)["simulator"] == {"shifts": "continuous"}
+
+
 def test_our_image_has_the_version_of_the_project() -> None:
     version = re.search(r'^version = "(.+)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     assert version is not None

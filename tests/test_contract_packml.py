@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 
-from contract.packml import NUMBER, TRANSITIONS, WAITING, PackMLState, may_follow
+import pytest
+
+from contract.packml import MEANING, NUMBER, TRANSITIONS, WAITING, PackMLState, Reason, may_follow
 
 S = PackMLState
 
@@ -32,10 +34,33 @@ def test_abort_is_possible_from_everywhere_but_itself() -> None:
     assert {state for state in S if S.ABORTING not in TRANSITIONS[state]} == {S.ABORTING, S.ABORTED}
 
 
-def test_a_held_machine_must_run_before_it_can_be_suspended() -> None:
-    assert not may_follow(S.HELD, S.SUSPENDED)
+def test_nothing_is_completed_without_having_run() -> None:
+    assert not may_follow(S.HELD, S.COMPLETE)
     assert may_follow(S.HELD, S.EXECUTE)
-    assert not may_follow(S.ABORTED, S.SUSPENDED)
+    assert not may_follow(S.ABORTED, S.COMPLETE)
     assert may_follow(S.ABORTED, S.STOPPED)
     assert not may_follow(S.IDLE, S.COMPLETE)
     assert may_follow(S.SUSPENDED, S.SUSPENDED)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (S.ABORTED, S.CLEARING),
+        (S.CLEARING, S.EXECUTE),
+        (S.CLEARING, S.SUSPENDED),  # mended, and there is no power
+        (S.HELD, S.SUSPENDED),
+        (S.IDLE, S.SUSPENDED),
+        (S.CLEARING, S.STOPPED),  # closed in the middle of the repair
+        (S.STOPPED, S.CLEARING),  # and open again
+        (S.STOPPED, S.ABORTED),
+        (S.STOPPED, S.HELD),
+        (S.STOPPED, S.SUSPENDED),
+    ],
+)
+def test_states_that_take_no_time_may_be_left_out(before: PackMLState, after: PackMLState) -> None:
+    assert may_follow(before, after)
+
+
+def test_every_reason_says_what_it_means() -> None:
+    assert set(MEANING) == set(Reason)

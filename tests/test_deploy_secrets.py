@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "deploy/make_secrets.py"
 sys.path.insert(0, str(SCRIPT.parent))
-from make_secrets import agrees, mosquitto_hash  # noqa: E402
+from make_secrets import BROKER_USERS, agrees, mosquitto_hash  # noqa: E402
 
 
 def run(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -47,7 +47,7 @@ def test_a_new_password_of_a_broker_user_makes_a_new_password_file(tmp_path: Pat
     run(folder)
     (folder / "mqtt_ingest_password").unlink()
     run(folder)
-    words = {user: (folder / f"mqtt_{user}_password").read_text().strip() for user in ("simulator", "ingest", "health")}
+    words = {user: (folder / f"mqtt_{user}_password").read_text().strip() for user in BROKER_USERS}
     assert agrees((folder / "mosquitto_passwd").read_text(), words)
     assert not agrees((folder / "mosquitto_passwd").read_text(), words | {"ingest": "another"})
 
@@ -56,7 +56,7 @@ def test_no_two_secrets_are_alike_and_all_are_long(tmp_path: Path) -> None:
     run(tmp_path / "a")
     run(tmp_path / "b")
     words = [*contents(tmp_path / "a").values(), *contents(tmp_path / "b").values()]
-    assert len(set(words)) == len(words) == 14
+    assert len(set(words)) == len(words) == 16
     assert all(len(word.strip()) >= 48 for word in words)
 
 

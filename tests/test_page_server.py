@@ -164,7 +164,8 @@ def test_a_stream_begins_with_everything_and_goes_on_with_boards() -> None:
                     sent.append(data["flow"]["sent"])
                 if len(sent) == 5:
                     stop.set()
-        assert names[:2] == ["history", "board"]
+        assert names[:3] == ["lines", "history", "board"]
+        assert names.count("lines") == names.count("history") == 1  # what has not changed is not sent again
         assert names[-1] == "end"
         assert sent == sorted(set(sent))  # each newer than the one before
 
@@ -178,6 +179,10 @@ def test_the_snapshot_is_the_same_for_scripts() -> None:
             found = await response.json()
         assert found["board"]["steps"][0]["tiles"][0]["name"] == "press-1"
         assert len(found["history"]["line"]["oee"]) == 24
+        assert found["lines"] == [{"place": list(LINE.values()), "machines": 1, "stopped": 0}]
+        for line in ("/".join(LINE.values()), "no/such/line/there", "x", "/" * 99):  # an old link shows the default
+            async with client.get(url + "api/snapshot", params={"line": line}) as response:
+                assert (await response.json())["board"]["place"] == list(LINE.values())
 
     run(body)
 

@@ -19,7 +19,8 @@ def settings_table() -> str:
     for field in msgspec.structs.fields(Settings):
         meaning = "; ".join(m.description for m in getattr(field.type, "__metadata__", ()) if m.description)
         assert meaning, f"{field.name} has no description"
-        lines.append(f"| `{field.name}` | `{msgspec.json.encode(field.default).decode()}` | {meaning} |")
+        default = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+        lines.append(f"| `{field.name}` | `{msgspec.json.encode(default).decode()}` | {meaning} |")
     return "\n".join(lines) + "\n"
 
 

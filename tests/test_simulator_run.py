@@ -19,9 +19,10 @@ from typing import Any
 import aiomqtt
 import msgspec
 import pytest
+from factory_runs import factory, park_of
 
 from console.embedded_broker import EmbeddedBroker
-from contract import Address, ConfigError, LinkError, decode
+from contract import Address, Command, CommandRow, ConfigError, LinkError, decode, encode
 from service import Broker
 from simulator.__main__ import PROGRAM
 from simulator.plant import HOUR_NS, MINUTE_NS, SECOND_NS
@@ -35,6 +36,7 @@ BOOT = "0123456789abcdef"
 TIMEOUT_S = 60.0
 Heard = list[tuple[str, bytes]]
 SITES = count(1)
+SPEAKERS = len(factory(park_of("home_appliances")).opening())
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +88,7 @@ def test_the_same_seed_boot_and_start_give_the_same_bytes(broker: Broker) -> Non
         _, kind = Address.of_topic(topic)
         counted[kind] += len(decode(kind, payload).times)
     assert counted == summary.rows
-    assert summary.rows["birth"] == summary.rows["death"] == 24
+    assert summary.rows["birth"] == summary.rows["death"] == SPEAKERS
     _, (other,) = run(overheard(broker, settings(seed=2)))
     assert [payload for _, payload in other] != [payload for _, payload in first]
 
@@ -95,7 +97,9 @@ def test_the_ledger_has_every_message_and_the_truth_at_every_hour(broker: Broker
     ledger = tmp_path / "ledger.jsonl"
     (summary,), (heard,) = run(overheard(broker, settings(ledger=str(ledger), history_h=2.0)))
     header, *lines = [json.loads(line) for line in ledger.read_text().splitlines()]
+    machines, doings = header.pop("machines"), header.pop("doings")
     assert header == {"ledger": 1, "seed": 1, "sector": "home_appliances", "start_ns": START_NS, "boot": BOOT}
+    assert (len(machines), doings[0]) == (22, "running")
     promised = {(path, boot, seq): (kind, rows) for word, path, kind, boot, seq, rows in _of(lines, "p")}
     acked = [(path, boot, seq) for word, path, boot, seq in _of(lines, "a")]
     assert len(promised) == len(_of(lines, "p")) == summary.messages
@@ -111,11 +115,70 @@ def test_the_ledger_has_every_message_and_the_truth_at_every_hour(broker: Broker
     assert list(truths) == [START_NS, midnight, midnight + HOUR_NS, midnight + 2 * HOUR_NS, summary.end_ns]
     assert {len(bodies) for bodies in truths.values()} == {23}
     assert all(body["energy_wh"] == 0 and body["state_ns"] == {} for body in truths[START_NS].values())
+    flows = _of(lines, "flows")
+    assert [t_ns for _, _, t_ns, _ in flows] == list(truths)
+    assert flows[-1][3]["orders"] == sum(row.quantity > 0 for row in _rows(heard, "order"))
+    finished = [sum(body["finished"]["good"]) for _, body in _of(lines, "events") if "finished" in body]
+    assert sum(finished) == sum(row.good for row in _rows(heard, "cycle"))
     assert lines[-1] == ["end", summary.end_ns]
 
 
 def _of(lines: list[list[Any]], word: str) -> list[list[Any]]:
     return [line for line in lines if line[0] == word]
+
+
+def _rows(heard: Heard, kind: str) -> list[Any]:
+    return [row for topic, payload in heard if topic.endswith(f"/{kind}") for row in decode(kind, payload).rows]
+
+
+def test_faults_of_the_wire_and_the_ledger(broker: Broker, tmp_path: Path) -> None:
+    """What is sent twice is promised once, what is dropped is never promised, and each fault is on record."""
+    ledger = tmp_path / "ledger.jsonl"
+    faults = ["duplicate magnitude=0.5", "drop_telemetry machine=stamp-1 for=1m", "reorder machine=drum-1 magnitude=1"]
+    (summary,), (heard,) = run(overheard(broker, settings(ledger=str(ledger), faults=faults)))
+    _, *lines = [json.loads(line) for line in ledger.read_text().splitlines()]
+    promised = [(path, seq) for _, path, _, _, seq, _ in _of(lines, "p")]
+    sent = [(Address.of_topic(topic)[0].path, decode(topic.split("/")[-1], payload).seq) for topic, payload in heard]
+    assert set(promised) == set(sent) and len(set(promised)) == len(promised) < len(sent)
+    assert summary.messages == summary.acked == len(sent)
+    dropped = [(path, seq) for _, fault, path, kind, _, seq, _ in _of(lines, "dropped")]
+    assert dropped and not set(dropped) & set(promised)
+    assert {path.split("/")[-1] for path, _ in dropped} == {"stamp-1"}
+    assert [line["kind"] for _, line in _of(lines, "fault")] == ["duplicate", "drop_telemetry", "reorder"]
+
+
+def test_a_command_is_obeyed_and_answered_while_it_runs(broker: Broker, tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.jsonl"
+    machine = Address("qingdao-appliances", "commanded", "production", "line-1", "stamp-1")
+    command = Command(boot="aaaaaaaa", seq=1, rows=[CommandRow(t=1, command="c-1", action="stop")])
+
+    async def scenario() -> None:
+        stop = asyncio.Event()
+        live = settings(history_h=0.0, duration_s=0.0, speed=600.0, site="commanded", ledger=str(ledger))
+        async with aiomqtt.Client(broker.host, broker.port, protocol=aiomqtt.ProtocolVersion.V5) as client:
+            await client.subscribe(machine.topic("reply"), qos=1)
+            await client.subscribe(machine.topic("state"), qos=1)
+            running = asyncio.ensure_future(simulate(live, broker, stop=stop, boot=BOOT))
+            answered = None
+            async for message in client.messages:
+                kind = str(message.topic).split("/")[-1]
+                said = decode(kind, bytes(message.payload))
+                if kind == "reply":
+                    answered = said.rows[0]
+                elif answered is None:
+                    await client.publish(machine.topic("command"), encode(command), qos=1)
+                elif any((row.reason, row.cause) == ("planned_stop", "command") for row in said.rows):
+                    break
+            stop.set()
+            await running
+            assert (answered.command, answered.status) == ("c-1", "done")
+
+    run(scenario())
+    lines = [json.loads(line) for line in ledger.read_text().splitlines()][1:]
+    told = _of(lines, "command")
+    assert {(path, body["asked"]["command"], body["reply"]["status"]) for _, path, _, body in told} == {
+        (machine.path, "c-1", "done")
+    }
 
 
 class Clock:
@@ -161,7 +224,7 @@ def test_a_stop_is_a_clean_end(broker: Broker) -> None:
 
     summary, progress = run(scenario())
     assert summary.end_ns == START_NS + 3 * SECOND_NS
-    assert summary.rows["death"] == 24
+    assert summary.rows["death"] == SPEAKERS
     assert summary.acked == summary.messages
     assert progress.phase == "ended"
 
@@ -186,7 +249,7 @@ def test_after_a_long_sleep_of_the_computer_a_stop_still_ends_at_once(broker: Br
 
     summary = run(scenario())
     assert START_NS < summary.end_ns <= START_NS + HOUR_NS
-    assert summary.rows["death"] == 24
+    assert summary.rows["death"] == SPEAKERS
     assert summary.acked == summary.messages
 
 

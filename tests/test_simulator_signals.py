@@ -2,116 +2,198 @@
 
 from __future__ import annotations
 
-import msgspec
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from signal_cases import (
+    HOUR_NS,
+    MINUTE_NS,
+    SECOND_NS,
+    SHAPES,
+    lives,
+    pieces,
+    quiet,
+    rows_of,
+    running,
+    sensor,
+    values_of,
+)
 
 from simulator import signals
-from simulator.catalogue import SensorModel, load_sector
-from simulator.kernel import Entered
-from simulator.line import Mode, severity
-from simulator.machine import Doing
-from simulator.plant import HOUR_NS, MINUTE_NS, SECOND_NS
+from simulator.catalogue import load_model, models
+from simulator.happenings import Doing, Rows
+from simulator.machine_model import Inrush, Oscillation, SensorModel
+from simulator.signal_faults import SensorFault
+from simulator.signals import MachineSignals
 
-LIFE = 400 * HOUR_NS
-SECTOR = load_sector("home_appliances")
-SENSORS = [sensor for step in SECTOR.steps for sensor in step.sensors]
-STAMP = {sensor.name: sensor for sensor in SECTOR.steps[0].sensors}
-
-
-def running(age_h: float = 0.0, mode: int = 0) -> list[Entered]:
-    return [Entered(0, Doing.RUNNING, 0, round(age_h * HOUR_NS), LIFE, mode)]
+NONE = running()[:0]
+ALL = [model for name in models() for model in load_model(name).sensors]
+SORTED_TIMES = st.lists(st.integers(0, 30 * HOUR_NS), min_size=1, max_size=40, unique=True).map(sorted)
+KINDS = ("stuck", "drift", "spike", "noise", "dropout", "offset", "scale", "quantise")
 
 
-def sample(sensor: SensorModel, entered: list[Entered], times_ns: list[int], number: int = 0) -> list[float]:
-    moment = signals.moments(signals.trace(None, entered), np.array(times_ns, np.int64), 7)
-    return signals.values(sensor, number, moment, 11).tolist()
+def cut_up(machine: MachineSignals, parts: list, period_ns: int, faults: list[SensorFault]) -> tuple[list, list]:
+    times: list[int] = []
+    columns = []
+    for rows, inside, _ in parts:
+        got, values = machine.sample(rows, inside, period_ns, faults)
+        times += got.tolist()
+        columns.append(values)
+    return times, np.hstack(columns).tolist()
 
 
-@given(
-    times=st.lists(st.integers(0, 30 * HOUR_NS), min_size=2, max_size=30, unique=True).map(sorted),
-    stops=st.lists(st.integers(1, 30 * HOUR_NS), max_size=8, unique=True).map(sorted),
-    cut=st.integers(1, 30 * HOUR_NS),
-    sensor=st.sampled_from(SENSORS),
-)
+@st.composite
+def faulty(draw: st.DrawFn) -> list[SensorFault]:
+    faults = []
+    for _ in range(draw(st.integers(0, 3))):
+        begin = draw(st.integers(0, 29 * HOUR_NS))
+        end = begin + draw(st.integers(1, 10 * HOUR_NS))
+        which = draw(st.integers(0, len(SHAPES) - 1))
+        faults.append(SensorFault(draw(st.sampled_from(KINDS)), which, begin, end, draw(st.floats(0.5, 9)), 77))
+    return faults
+
+
+@given(times=SORTED_TIMES, rows=lives(), cuts=st.lists(st.integers(0, 30 * HOUR_NS), max_size=4), faults=faulty())
+@settings(max_examples=150, deadline=None)
+def test_no_cut_of_time_changes_a_report(times: list[int], rows: Rows, cuts: list[int], faults: list) -> None:
+    at = np.array(times, np.int64)
+    whole = cut_up(MachineSignals(SHAPES, 3, "m"), [(rows, at, 0)], SECOND_NS, faults)
+    parts = cut_up(MachineSignals(SHAPES, 3, "m"), pieces(rows, at, cuts), SECOND_NS, faults)
+    assert parts[0] == whole[0]
+    assert np.array_equal(parts[1], whole[1], equal_nan=True)
+
+
+@given(times=SORTED_TIMES, rows=lives())
 @settings(max_examples=100, deadline=None)
-def test_neither_grid_nor_cut_changes_a_value(
-    times: list[int], stops: list[int], cut: int, sensor: SensorModel
-) -> None:
-    entered = running(age_h=390)
-    age = 390 * HOUR_NS
-    for n, t_ns in enumerate(stops):
-        if n % 2 == 0:
-            age += t_ns - entered[-1].t_ns
-        entered.append(Entered(t_ns, Doing.BLOCKED if n % 2 == 0 else Doing.RUNNING, 0, age, LIFE, 0))
-    whole = sample(sensor, entered, times)
-    one_by_one = [sample(sensor, entered, [t])[0] for t in times]
-    assert one_by_one == whole
-    first = signals.trace(None, [e for e in entered if e.t_ns < cut])
-    second = signals.trace(first.last, [e for e in entered if e.t_ns >= cut])
-    parts = []
-    for part, inside in ((first, [t for t in times if t < cut]), (second, [t for t in times if t >= cut])):
-        moment = signals.moments(part, np.array(inside, np.int64), 7)
-        parts += signals.values(sensor, 0, moment, 11).tolist()
-    assert parts == whole
+def test_no_grid_changes_a_value(times: list[int], rows: Rows) -> None:
+    plain = [quiet("drift", name="q"), *(s for s in SHAPES if s.deadband is None and s.sample_hz > 1)]
+    machine = MachineSignals(plain, 3, "m")
+    got, whole = machine.copy().sample(rows, np.array(times, np.int64), SECOND_NS)
+    alone = [machine.copy().sample(rows, np.array([t], np.int64), SECOND_NS)[1] for t in got]
+    assert all(np.array_equal(whole[:, [n]], column) for n, column in enumerate(alone))
+    dense, finer = machine.copy().sample(rows, np.unique([*times, *range(0, 30 * HOUR_NS, HOUR_NS // 7)]), SECOND_NS)
+    assert np.array_equal(finer[:, np.searchsorted(dense, got)], whole)
 
 
-@pytest.mark.parametrize("sensor", SENSORS, ids=lambda s: s.name)
-def test_a_healthy_machine_stays_in_its_band(sensor: SensorModel) -> None:
-    values = np.array(sample(sensor, running(), list(range(0, 24 * HOUR_NS, 17 * SECOND_NS)), number=99))
-    low, high = sensor.normal
-    margin = 4 * sensor.noise_sd
+@given(rows=lives(), cuts=st.lists(st.integers(0, 29 * HOUR_NS), min_size=1, max_size=3), start=st.integers(0, HOUR_NS))
+@settings(max_examples=50, deadline=None)
+def test_what_was_skipped_is_known(rows: Rows, cuts: list[int], start: int) -> None:
+    faults = [SensorFault("stuck", 2, start, 30 * HOUR_NS)]
+    at = np.arange(29 * HOUR_NS, 30 * HOUR_NS, 7 * SECOND_NS)
+    skipping = MachineSignals(SHAPES, 3, "m")
+    *before, last = pieces(rows, at, cuts)
+    for part, _, until in before:
+        skipping.skip(part, until, faults)
+    got = cut_up(skipping, [last], SECOND_NS, faults)
+    asked = cut_up(MachineSignals(SHAPES, 3, "m"), [(rows, at, 0)], SECOND_NS, faults)
+    assert got[0] == asked[0]
+    assert np.array_equal(got[1], asked[1], equal_nan=True)
+
+
+def test_a_copy_goes_its_own_way() -> None:
+    times = np.arange(HOUR_NS, 2 * HOUR_NS, SECOND_NS)
+    alone, machine = (MachineSignals(SHAPES, 1, "m") for _ in range(2))
+    for each in (alone, machine):
+        each.sample(running(), times - HOUR_NS, SECOND_NS)
+    machine.copy().sample(rows_of((HOUR_NS, Doing.DOWN), (HOUR_NS + MINUTE_NS, Doing.RUNNING)), times, SECOND_NS)
+    third = machine.copy()
+    asked = alone.sample(NONE, times, SECOND_NS)
+    for each in (machine, third):
+        got = each.sample(NONE, times, SECOND_NS)
+        assert np.array_equal(got[0], asked[0])
+        assert np.array_equal(got[1], asked[1], equal_nan=True)
+
+
+def test_before_its_first_state_a_machine_says_nothing() -> None:
+    machine = MachineSignals([sensor()], 1, "m")
+    times, values = machine.sample(NONE, np.array([0, 5]), SECOND_NS)
+    assert (times.tolist(), values.shape) == ([], (1, 0))
+    times, values = machine.sample(running(since_ns=8), np.array([7, 8, 9]), SECOND_NS)
+    assert times.tolist() == [8, 9]
+    assert np.isfinite(values).all()
+
+
+def test_machines_and_sensors_differ_and_neighbours_do_not_matter() -> None:
+    times = np.arange(0, HOUR_NS, SECOND_NS)
+    pair = [sensor(name="a"), sensor(name="b")]
+    both = MachineSignals(pair, 1, "m").sample(running(mode=9), times, SECOND_NS)[1]
+    assert np.array_equal(MachineSignals(pair[:1], 1, "m").sample(running(mode=9), times, SECOND_NS)[1][0], both[0])
+    assert not np.array_equal(both[0], both[1])
+    assert not np.array_equal(MachineSignals(pair, 1, "n").sample(running(mode=9), times, SECOND_NS)[1], both)
+
+
+@pytest.mark.parametrize("model", ALL[::5], ids=lambda s: s.name)
+def test_a_healthy_machine_stays_in_its_band(model: SensorModel) -> None:
+    values = values_of(model, running(mode=99), list(range(0, 24 * HOUR_NS, 17 * SECOND_NS)))
+    low, high = model.normal
+    margin = 5.5 * model.noise_sd + (model.resolution or 0) + (model.oscillation.amplitude if model.oscillation else 0)
     assert low - margin < values.min()
     assert values.max() < high + margin
-    assert abs(np.median(values) - (low + high) / 2) < (high - low) / 4
+    assert abs(np.median(values) - (low + high) / 2) < (high - low) / 4 + (model.resolution or 0)
 
 
-@pytest.mark.parametrize("sensor", SENSORS, ids=lambda s: s.name)
-def test_the_coming_failure_shows_in_its_own_sensor(sensor: SensorModel) -> None:
-    times = list(range(0, HOUR_NS, 7 * SECOND_NS))
-    age_h = (LIFE - HOUR_NS) / HOUR_NS
-    failing = np.array(sample(sensor, running(age_h), times))
-    other = np.array(sample(sensor, running(age_h, mode=1), times))
-    if sensor.failure.pattern == "noise":
-        assert failing.std() > 2 * other.std()
-    else:
-        middle = sum(sensor.normal) / 2
-        reached = (failing.mean() - other.mean()) / (sensor.failure.to - middle)
-        # The last hour of the P-F interval: what is still missing depends on how long that is.
-        assert 1 - 6 / sensor.failure.tau_h < reached < 1.02
+def test_a_standing_machine_is_quiet_and_cools_down_by_its_own_time_constant() -> None:
+    stop = HOUR_NS
+    rows = rows_of((0, Doing.RUNNING), (stop, Doing.DOWN), mode=9)
+    at = [stop - 1, stop, stop + 30 * MINUTE_NS, stop + 10 * HOUR_NS]
+    force = values_of(quiet(rest=5.0), rows, at)
+    assert force[0] > 40
+    assert force[1:].tolist() == [5.0, 5.0, 5.0]
+    work = values_of(quiet(), rows, at)
+    warm = values_of(quiet(rest=20.0, tau_min=30.0), rows, at)
+    shares = (warm - 20) / (work - 20)
+    assert shares[:2] == pytest.approx([1, 1], abs=1e-6)
+    assert shares[2] == pytest.approx(np.exp(-1), abs=1e-6)
+    assert warm[3] == pytest.approx(20, abs=1e-5)
+    noisy = sensor(rest=5.0, resolution=1e-6)
+    still = values_of(noisy, rows_of((0, Doing.OFF)), list(range(0, HOUR_NS, SECOND_NS))).std()
+    assert still == pytest.approx(0.2 * noisy.noise_sd, rel=0.1)
 
 
-@given(age=st.integers(0, LIFE), pattern=st.sampled_from(["wear", "drift"]), tau_h=st.integers(1, 500))
-def test_signals_and_kernel_agree_on_severity(age: int, pattern: str, tau_h: int) -> None:
-    failure = msgspec.structs.replace(SENSORS[0].failure, pattern=pattern, tau_h=float(tau_h))
-    sensor = msgspec.structs.replace(SENSORS[0], failure=failure)
-    moment = signals.moments(
-        signals.trace(None, [Entered(0, Doing.RUNNING, 0, age, LIFE, 0)]), np.array([0], np.int64), 0
-    )
-    expected = severity(Mode("m", pattern, tau_h * HOUR_NS), age, LIFE)  # type: ignore[arg-type]
-    assert signals._severity(sensor, moment)[0] == pytest.approx(expected, abs=1e-9)
+def test_a_motor_draws_more_when_it_starts() -> None:
+    rows = rows_of((0, Doing.STARVED), (MINUTE_NS, Doing.RUNNING), (2 * MINUTE_NS, Doing.STARVED), mode=9)
+    at = [MINUTE_NS - 1, MINUTE_NS, MINUTE_NS + 1500 * 10**6, 2 * MINUTE_NS - 1, 2 * MINUTE_NS]
+    plain, motor = (values_of(quiet(rest=1.0, inrush=i), rows, at) for i in (None, Inrush(factor=6, tau_s=1.5)))
+    assert motor / plain == pytest.approx([1, 6, 1 + 5 * np.exp(-1), 1, 1], abs=1e-5)
+    steady = values_of(quiet(inrush=Inrush()), running(mode=9), [0])
+    assert (
+        steady.tolist() == values_of(quiet(), running(mode=9), [0]).tolist()
+    )  # who runs from the first has started before
 
 
-def test_a_standing_machine_is_quiet_and_cools_down() -> None:
-    stopped = [*running(), Entered(HOUR_NS, Doing.BREAKDOWN, 0, HOUR_NS, LIFE, 0)]
-    later = [HOUR_NS, HOUR_NS + 10 * MINUTE_NS, 6 * HOUR_NS]
-    assert max(sample(STAMP["press_force"], stopped, later, 9)) < 20
-    assert max(sample(STAMP["vibration_rms"], stopped, later, 9)) < 0.3
-    assert min(sample(STAMP["air_pressure"], stopped, later, 9)) > 5.5
-    warm, cooler, cold = sample(STAMP["die_temp"], stopped, later, 9)
-    assert warm > cooler > cold
-    assert cold == pytest.approx(STAMP["die_temp"].rest, abs=1.0)
+def test_a_steady_swing_has_its_period_and_its_amplitude() -> None:
+    at = np.arange(0, 100 * SECOND_NS, 10**8)
+    own = Oscillation(amplitude=3, period_s=20)
+    swing = values_of(quiet(oscillation=own), running(mode=9), at) - values_of(quiet(), running(mode=9), at)
+    assert swing.max() == pytest.approx(3, abs=0.01)
+    assert swing.min() == pytest.approx(-3, abs=0.01)
+    assert swing[200:] == pytest.approx(swing[:-200], abs=1e-5)
+    waves = np.stack([np.sin(2 * np.pi * at / 20e9), np.cos(2 * np.pi * at / 20e9)], axis=1)
+    assert swing == pytest.approx(waves @ np.linalg.lstsq(waves, swing)[0], abs=1e-5)
 
 
-def test_values_have_four_significant_digits() -> None:
-    decimals = {name: signals.decimals(sensor) for name, sensor in STAMP.items()}
-    assert decimals == {"press_force": 0, "vibration_rms": 3, "die_temp": 2, "air_pressure": 3}
-    for sensor in SENSORS:
-        for value in sample(sensor, running(), list(range(0, HOUR_NS, 97 * SECOND_NS))):
-            assert value == round(value, signals.decimals(sensor))
-            assert str(value) != "-0.0"
+def test_values_have_the_step_of_the_transducer_and_stay_within_its_limits() -> None:
+    at = list(range(0, HOUR_NS, SECOND_NS))
+    for model in ALL[::3]:
+        values = values_of(model, running(), at)
+        low, high = model.limits or (0.0 if min(model.normal[0], model.failure.to) >= 0 else -np.inf, np.inf)
+        assert (values >= low).all()
+        assert (values <= high).all()
+        inside = values[(values > low) & (values < high)]
+        if model.resolution is None:
+            assert (inside == np.round(inside, signals.decimals(model))).all()
+        else:
+            assert inside / model.resolution == pytest.approx(np.rint(inside / model.resolution), abs=1e-6)
+        assert not (np.signbit(values) & (values == 0)).any()
+    tight = values_of(sensor(limits=[49.0, 51.0], resolution=0.05), running(), at)
+    assert {tight.min(), tight.max()} == {49.0, 51.0}
+    assert all(len(repr(value)) <= 5 for value in tight.tolist())  # 49.15, not 49.150000000000006
 
 
 @given(
@@ -126,11 +208,33 @@ def test_the_grid_has_each_multiple_once(begin: int, spans: list[int], period: i
     assert times == [t for t in range(begin, at) if t % period == 0]
 
 
-def test_a_slow_sensor_is_sampled_at_its_own_pace() -> None:
-    slow = next(sensor for sensor in SENSORS if sensor.sample_hz == 0.01)
+def test_of_a_slow_sensor_the_first_times_are_as_they_were() -> None:
     times = signals.grid(0, HOUR_NS, MINUTE_NS)
-    due = times[signals.due(slow, times, MINUTE_NS)] // SECOND_NS
+    due = times[signals.due(sensor(sample_hz=0.01), times, MINUTE_NS)] // SECOND_NS
     assert due[:5].tolist() == [0, 120, 240, 300, 420]
     assert len(due) == 36
-    fast = signals.grid(0, HOUR_NS, SECOND_NS)
-    assert len(fast[signals.due(slow, fast, SECOND_NS)]) == 36
+
+
+@given(
+    hz=st.sampled_from([0.0005, 0.01, 0.07, 0.3, 1.0, 10.0]),
+    period_s=st.sampled_from([1, 7, 60]),
+    begin=st.integers(0, 10**6),
+)
+@settings(deadline=None)
+def test_a_slow_sensor_is_sampled_at_its_own_pace(hz: float, period_s: int, begin: int) -> None:
+    slow = sensor(sample_hz=hz)
+    times = signals.grid(begin * SECOND_NS, begin * SECOND_NS + 2 * HOUR_NS, period_s * SECOND_NS)
+    got, values = MachineSignals([slow], 1, "m").sample(running(), times, period_s * SECOND_NS)
+    assert got.tolist() == times[signals.due(slow, times, period_s * SECOND_NS)].tolist()
+    assert np.isfinite(values).all()
+
+
+def test_the_benchmark_runs() -> None:
+    """Its figures are honest only on a quiet machine; here it only has to work."""
+    bench = Path(__file__).parents[1] / "bench" / "signals.py"
+    done = subprocess.run(
+        [sys.executable, bench, "--hours", "1", "--rounds", "1", "--json"], capture_output=True, check=True
+    )
+    figures = json.loads(done.stdout)
+    assert {"samples_per_s", "ratio", "numpy_samples_per_s", "live_us", "compile_s"} <= figures.keys()
+    assert figures["ratio"] == pytest.approx(figures["samples_per_s"] / 20e6, abs=0.001)

@@ -139,7 +139,7 @@ def test_a_ledger_without_an_end_is_not_verified(run: Run) -> None:
 
 def test_the_command_says_what_is_wrong_with_a_ledger(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bad = tmp_path / "ledger.jsonl"
-    bad.write_text('{"ledger":1,"seed":1,"sector":"x","start_ns":1,"boot":"00"}\n["what"]\n')
+    bad.write_text('{"ledger":1,"seed":1,"sector":"x","start_ns":1,"boot":"00"}\n{"what":1}\n')
     assert main(["verify", "--ledger", str(bad), "--store", "duckdb::memory:"]) == 2
     assert main(["verify", "--ledger", str(tmp_path / "none"), "--store", "duckdb::memory:"]) == 2
     assert main(["verify", "--ledger", str(bad)]) == 2

@@ -26,6 +26,7 @@ CLIENTS = {
     "duckdb": {"historian/duck.py"},
     "iotcore": {"console/embedded_broker.py"},
     "aiohttp": {"historian/influx.py", "console/web.py"},
+    "numba": {"simulator/compiled.py"},
 }
 # Files that own a loop, a connection, a file or the clock. Everything else is pure.
 SHELLS = {
@@ -36,6 +37,10 @@ SHELLS = {
     "simulator/publisher.py",
     "simulator/ledger.py",
     "simulator/span.py",
+    "simulator/links.py",
+    "simulator/datafiles_io.py",
+    "simulator/compiled.py",  # the cache of machine code is a folder
+    "simulator/precompile.py",
     "simulator/__main__.py",
     "historian/influx.py",
     "historian/duck.py",

@@ -1,5 +1,6 @@
 // The top bar: which plant, its clock, the connection, and the way of the messages.
 
+import { chooser, placeName } from "./chooser.js";
 import { el, setData, setText, setTitle } from "./dom.js";
 import { NONE, day, duration, hm, hms, lag, number } from "./format.js";
 import { words } from "./words.js";
@@ -9,8 +10,9 @@ function count(label, title) {
   return { node: el("span", { class: "count", title }, `${label} `, value), value };
 }
 
-export function bar(root) {
+export function bar(root, onLine) {
   const place = el("h1");
+  const choice = chooser(onLine);
   const date = el("span", { class: "date" });
   const clock = el("b", { class: "clock", title: words.clockTitle });
   const speed = el("span", { class: "speed", title: words.speedTitle });
@@ -27,7 +29,7 @@ export function bar(root) {
   };
   const warning = el("span", { class: "warning" });
   const flow = el("p", { class: "flow" }, warning, ...Object.values(counts).map((item) => item.node));
-  root.append(place, el("p", { class: "time" }, date, clock, speed, phase, span), state, flow);
+  root.append(place, choice.node, el("p", { class: "time" }, date, clock, speed, phase, span), state, flow);
   let last = null;
 
   function link(name) {
@@ -37,14 +39,17 @@ export function bar(root) {
 
   function draw(board) {
     last = board;
-    setText(place, board.place.slice(0, 2).concat(board.place.slice(3)).join(" / "));
+    setText(place, placeName(board.place));
     setTitle(place, board.place.join("/"));
+    choice.show(board.place.join("/"));
     setText(date, day(board.now_ms, board.zone));
     setText(clock, hms(board.now_ms, board.zone));
     setText(speed, board.speed === 1 ? "" : words.speed(board.speed === null ? null : number(board.speed, board.speed % 1 ? 1 : 0)));
     setText(phase, board.phase in words.phase ? words.phase[board.phase] : "");
     const until = board.headline.until_ms;
-    setText(span, until === null ? "" : words.headline.title(hm(until, board.zone)));
+    // Before the first figures there is nothing but dashes: the bar says that they are on their way.
+    const computing = until === null && board.steps.length && board.phase !== "history" && board.phase !== "ended";
+    setText(span, until !== null ? words.headline.title(hm(until, board.zone)) : computing ? words.headline.computing : "");
     const f = board.flow;
     const put = f.sent === null || f.stored === null ? null : Math.max(0, f.sent - f.stored - (f.dead_letters ?? 0));
     setText(counts.sent.value, number(f.sent));
@@ -62,5 +67,10 @@ export function bar(root) {
     setText(warning, f.connected === false && board.phase !== "ended" ? words.flow.broker : behind);
   }
 
-  return { link, draw };
+  function lines(found) {
+    choice.lines(found);
+    setData(root, "lines", choice.many ? "many" : null);
+  }
+
+  return { link, draw, lines };
 }

@@ -3,6 +3,7 @@
 import { el, setData, setText } from "./dom.js";
 import { duration, hms, measure, number, percent } from "./format.js";
 import { spark } from "./spark.js";
+import { lookOf } from "./tile.js";
 import { words } from "./words.js";
 
 const EVERY_MS = 1500;
@@ -46,8 +47,9 @@ function split(times) {
 }
 
 function sentence(tile, board) {
-  const state = words.states[tile.look] ?? tile.state;
-  const why = [words.reasons[tile.reason] ?? tile.reason, tile.cause, tile.order].filter(Boolean).join(", ");
+  const state = words.states[lookOf(tile)] ?? tile.state;
+  const reason = words.reasons[tile.reason] ?? tile.reason;
+  const why = [reason === state?.toLowerCase() ? "" : reason, tile.cause, tile.order].filter(Boolean).join(", ");
   const time = tile.since_ms === null || board.now_ms === null ? "" : duration(board.now_ms - tile.since_ms);
   return `${words.detail.now(state, time)}${why && `: ${why}`}`;
 }

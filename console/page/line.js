@@ -1,63 +1,26 @@
 // The line as it flows: steps from the left to the right, the machines of a step stacked.
 
-import { el, setData, setText, setTitle } from "./dom.js";
-import { duration, hms, measure, number, percent } from "./format.js";
-import { icon } from "./icons.js";
-import { spark } from "./spark.js";
+import { el, setData, setTitle } from "./dom.js";
+import { fit } from "./fit.js";
+import { number } from "./format.js";
+import { makeTile } from "./tile.js";
 import { words } from "./words.js";
 
-const MOST_ROWS = 6;
+const HEADING = 60; // of the height, with the padding
+const STACKED = matchMedia("(max-width: 899px)"); // as in the style sheet
 
-function row(label, title) {
-  const value = el("b");
-  const trend = spark();
-  return { node: el("span", { class: "row", title }, el("span", { class: "label" }, label), value, trend.node), value, trend };
-}
-
-function makeTile(path, onChoose) {
-  const sign = icon();
-  const name = el("b", { class: "name" });
-  const since = el("span", { class: "since" });
-  const word = el("b", { class: "word" });
-  const why = el("span", { class: "why" });
-  const oee = row(words.tile.oee);
-  const cost = row(words.tile.cost, words.tile.costTitle);
-  const node = el(
-    "button",
-    { class: "tile", attributes: { type: "button", "aria-pressed": "false" } },
-    el("span", { class: "head" }, sign.node, name, since),
-    el("span", { class: "state" }, word, why),
-    oee.node,
-    cost.node,
-  );
-  node.addEventListener("click", () => onChoose(path));
-
-  function draw(tile, board) {
-    const silent = tile.silent_since_ms;
-    setData(node, "look", tile.look);
-    setData(node, "silent", silent === null ? null : "");
-    sign.show(tile.look);
-    setText(name, tile.name);
-    const from = silent ?? tile.since_ms;
-    setText(since, from === null || board.now_ms === null ? "" : duration(board.now_ms - from));
-    setTitle(since, from === null ? "" : words.events.since(hms(from, board.zone)));
-    setText(word, silent !== null && tile.look !== "off" ? words.tile.silent : words.states[tile.look] ?? tile.state);
-    setText(why, tile.look === "off" ? "" : tile.cause ?? words.reasons[tile.reason] ?? tile.reason ?? "");
-    setTitle(node, [tile.name, tile.state, tile.reason, tile.cause, tile.order].filter(Boolean).join(" · "));
-    setText(oee.value, `${percent(tile.oee, 0)} %`);
-    setText(cost.value, measure(tile.unit_cost));
-  }
-
-  function trends(tile, track) {
-    oee.trend.draw(track?.oee ?? [], tile.oee, { span: [0, 1] });
-    cost.trend.draw(track?.unit_cost ?? [], tile.unit_cost, { least: (tile.unit_cost ?? 1) * 0.3 });
-  }
-
-  return { node, draw, trends };
+function heading(step) {
+  const title = el("h2", {}, step.name || words.steps.unnamed);
+  const pace = step.pace_ms === null ? "" : words.steps.pace(`${number(step.pace_ms / 1000, 1)} s`);
+  const note = el("p", { class: "pace" }, el("span", {}, pace));
+  if (step.constraint) note.append(" ", el("b", { class: "constraint", title: words.steps.constraintTitle }, words.steps.constraint));
+  setTitle(title, step.name);
+  return el("header", {}, title, note);
 }
 
 export function line(root, onChoose) {
   const tiles = new Map();
+  let rows = []; // the steps as they are drawn: the node, and the tiles in it
   let shape = "";
   let past = null;
   let board = null;
@@ -68,25 +31,34 @@ export function line(root, onChoose) {
     tiles.clear();
     root.replaceChildren();
     if (!steps.length) root.append(el("p", { class: "empty" }, words.waiting));
-    for (const step of steps) {
-      const columns = Math.ceil(step.tiles.length / MOST_ROWS);
+    rows = steps.map((step) => {
       const stack = el("div", { class: "tiles" });
-      const title = el("h2", {}, step.name || words.steps.unnamed);
-      const pace = step.pace_ms === null ? "" : words.steps.pace(`${number(step.pace_ms / 1000, 1)} s`);
-      const note = el("p", { class: "pace" }, pace);
-      if (step.constraint) note.append(" ", el("b", { class: "constraint", title: words.steps.constraintTitle }, words.steps.constraint));
-      const node = el("section", { class: "step" }, el("header", {}, title, note), stack);
-      setTitle(title, step.name);
+      const node = el("section", { class: "step" }, heading(step), stack);
       setData(node, "machines", step.tiles.length === 1 ? "one" : "many");
-      node.style.setProperty("--columns", columns);
-      for (const { path } of step.tiles) {
-        const tile = makeTile(path, onChoose);
-        tiles.set(path, tile);
-        stack.append(tile.node);
-      }
+      const own = step.tiles.map(({ path }) => makeTile(path, onChoose));
+      own.forEach((tile, index) => tiles.set(step.tiles[index].path, tile));
+      stack.append(...own.map((tile) => tile.node));
       root.append(node);
-    }
+      return { node, tiles: own };
+    });
+    arrange();
     mark();
+  }
+
+  function arrange() {
+    const style = getComputedStyle(root);
+    const width = root.clientWidth - parseFloat(style.paddingInlineStart) - parseFloat(style.paddingInlineEnd);
+    const room = { width, height: root.clientHeight - HEADING, gap: parseFloat(style.columnGap) || 0, stacked: STACKED.matches };
+    const fitted = fit(rows.map((row) => row.tiles.length), room);
+    root.style.setProperty("--steps", fitted.map(({ least, share }) => `minmax(${least}px, ${share}fr)`).join(" "));
+    const needed = fitted.reduce((sum, { least }) => sum + least + room.gap, -room.gap);
+    setData(root, "wide", needed > width ? "" : null); // then the line, and it alone, scrolls sideways
+    fitted.forEach(({ size, columns }, index) => {
+      rows[index].node.style.setProperty("--columns", columns);
+      setData(rows[index].node, "size", size);
+      for (const tile of rows[index].tiles) tile.size(size);
+    });
+    trends();
   }
 
   function mark() {
@@ -95,8 +67,10 @@ export function line(root, onChoose) {
 
   function trends() {
     if (past === null || board === null) return;
-    for (const step of board.steps) for (const tile of step.tiles) tiles.get(tile.path).trends(tile, past.machines[tile.path]);
+    for (const step of board.steps) for (const tile of step.tiles) tiles.get(tile.path)?.trends(tile, past.machines[tile.path]);
   }
+
+  new ResizeObserver(arrange).observe(root);
 
   return {
     draw(next) {

@@ -4,7 +4,8 @@
 const SILENT_MS = 6000; // a board comes every second; a half-open connection gives no error
 const AGAIN_MS = 3000;
 
-export function connect(url, { onBoard, onHistory, onState }) {
+// `address` is asked for the URL at every opening; `again` opens it anew, for another line.
+export function connect(address, { onBoard, onHistory, onLines, onState }) {
   let source = null;
   let state = "connecting";
   let heard = 0;
@@ -17,7 +18,9 @@ export function connect(url, { onBoard, onHistory, onState }) {
   function open() {
     source?.close();
     opened = performance.now();
-    source = new EventSource(url);
+    heard = 0;
+    source = new EventSource(address());
+    source.addEventListener("lines", (event) => onLines(JSON.parse(event.data)));
     source.addEventListener("history", (event) => onHistory(JSON.parse(event.data)));
     source.addEventListener("board", (event) => {
       heard = performance.now();
@@ -43,4 +46,5 @@ export function connect(url, { onBoard, onHistory, onState }) {
   }, 1000);
   onState(state);
   open();
+  return { again: open };
 }

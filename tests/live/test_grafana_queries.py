@@ -165,6 +165,15 @@ def test_oee_is_the_product_of_the_three_factors_shown_beside_it(store: Store) -
     assert value("Fleet OEE") == pytest.approx(product, rel=1e-12)
 
 
+@pytest.mark.parametrize("title", ["Fleet OEE", "Availability", "Effectiveness", "Quality"])
+def test_a_line_that_is_closed_has_no_ratio_rather_than_zero(store: Store, title: str) -> None:
+    """InfluxQL says 0 for a division by zero; undefined must not look like a loss of everything."""
+    place = f"enterprise=acme,site={SITE},area=production,line=closed".replace(" ", "\\ ")
+    closed = "pbt_ns=0i,pdot_ns=300000000000i,apt_ns=0i,pri_pq_ns=0i,pri_gq_ns=0i"
+    store.write([f"kpi,{place},level=line,window=5m {closed} {T0 + n * 300 * S}" for n in range(3)])
+    assert store.query(query_of(title).replace(escaped(LINE), "closed")) == []
+
+
 def test_the_parts_of_the_unit_cost_add_to_it(store: Store) -> None:
     (series,) = store.query(query_of("Unit cost and its parts, by the hour"))
     assert series["columns"] == ["time", "material", "energy", "labour", "depreciation", "scrap recovery", "unit cost"]

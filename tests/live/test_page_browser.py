@@ -2,96 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
+import page_plant
 import pytest
-from page_served import WAIT_S, Server, page_plant
+from page_browser import TEXT, browser, complaints, open_page, resize, serving, wait
+from page_served import Server
 from selenium import webdriver
-from selenium.webdriver.chrome.options import Options
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
 
+__all__ = ["browser", "serving"]  # fixtures
 LINE, NOW, MIN = page_plant.LINE, page_plant.NOW, page_plant.MIN
 EVIL = "<script>window.ran=1<:script>"
 EVIL_CAUSE = "<img src=x onerror='window.ran=1'>"
 DOWN = {"state": "Aborted", "reason": "breakdown", "cause": EVIL_CAUSE}
 SIZES = ((1366, 768), (1366, 625), (1920, 1080))  # 625: what a browser's own bars leave of 768
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        reason = "chromium and chromedriver are not on the PATH"
-        if os.environ.get("QILU_LIVE") == "required":
-            pytest.fail(reason + ", and QILU_LIVE=required")
-        pytest.skip(reason)
-    options = Options()
-    options.binary_location = chromium
-    for flag in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        f"--user-data-dir={tmp_path_factory.mktemp('chromium')}",
-    ):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    found = webdriver.Chrome(options=options, service=Service(driver))
-    found.set_script_timeout(WAIT_S)
-    found.set_page_load_timeout(WAIT_S)
-    yield found
-    found.quit()
-
-
-@pytest.fixture
-def serving() -> Iterator[Callable[..., Server]]:
-    started: list[Server] = []
-
-    def start(*specs: page_plant.Spec) -> Server:
-        started.append(Server(specs or page_plant.WASHING_MACHINES))
-        return started[-1]
-
-    yield start
-    for server in started:
-        server.stop()
-
-
-def resize(browser: webdriver.Chrome, width: int, height: int, theme: str = "light") -> None:
-    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    wish = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", wish)
-
-
-def wait(browser: webdriver.Chrome, script: str) -> Any:
-    """Until ``script`` returns something true; returns that."""
-    return WebDriverWait(browser, WAIT_S, poll_frequency=0.05).until(lambda b: b.execute_script(script))
-
-
-def open_page(browser: webdriver.Chrome, server: Server, machines: int) -> None:
-    browser.get("about:blank")
-    browser.get_log("browser")  # what another test provoked
-    browser.get(server.url)
-    wait(browser, f"return document.querySelectorAll('.tile').length === {machines}")
-    wait(browser, "return document.querySelector('[data-figure=oee] .trace').getAttribute('d')?.length > 20")
-
-
-def complaints(browser: webdriver.Chrome) -> list[str]:
-    return [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
-
-
-TEXT = "return document.querySelector('{}').textContent"
 PRESS = page_plant.Spec("press", ("press-1",), 16, 3, 210, 95)
 
 
@@ -182,6 +109,7 @@ def test_every_text_has_its_contrast(browser: webdriver.Chrome, serving: Callabl
         {"state": "Suspended", "reason": "starved"}, {"state": "Suspended", "reason": "blocked"},
         {"state": "Idle", "reason": "no_order"}, {"state": "Stopped", "reason": "setup", "cause": "8 to 10 kg"},
         {"state": "Stopped", "reason": "planned_stop"}, {"state": "Stopped", "reason": "planned_maintenance"},
+        {"state": "Suspended", "reason": "utility"}, {"state": "Clearing", "reason": "breakdown", "cause": "die wear"},
     )  # fmt: skip
     server = serving(page_plant.Spec("test", page_plant.parallel("test", 10), 220, 0.3, 0, 1.2))
     server.write(*(page_plant.state_frame(f"test-{n}", [(NOW + MIN, look)]) for n, look in enumerate(looks, start=1)))
