@@ -22,7 +22,7 @@ LIFE["life_ns"][5:] = 70 * HOUR_NS
 def test_a_life_is_used_up_by_running_alone() -> None:
     assert list(laws.lives(LIFE)) == []
     for place, name, value, why in (
-        (2, "doing", 13, "a state that is none"),
+        (2, "doing", 14, "a state that is none"),
         (2, "t_ns", 4 * HOUR_NS, "out of the order of time"),
         (3, "age_ns", 11 * HOUR_NS, "beyond its life"),
         (0, "age_ns", -1, "beyond its life"),

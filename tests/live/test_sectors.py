@@ -37,7 +37,7 @@ faults:
 
 def run(data_dir: Path, **what: object) -> Report:
     """A run, and the comparison of what was stored and computed with the truth."""
-    usual = {"speed": None, "port": 0, "browser": False, "data_dir": data_dir}
+    usual = {"speed": "max", "port": 0, "browser": False, "data_dir": data_dir}
     asyncio.run(demo(DemoOptions(**usual | what), asyncio.Event()))  # type: ignore[arg-type]
     kept = newest_run(data_dir)
     return asyncio.run(verify(kept.ledger, kept.store_url))
