@@ -27,7 +27,7 @@ def bottleneck(sector: Sector) -> StepModel:
 def sector_page(sector: Sector) -> list[str]:
     """The lines of the page."""
     return [
-        f"{sector.id}  {sector.name}  (version {sector.version})",
+        f"{sector.id}  {sector.name}  (version {sector.version}), at {sector.home}",
         *_provenance(sector),
         "",
         f"product: {sector.product.name} ({sector.product.id}), by the {sector.product.unit}, "
