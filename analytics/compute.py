@@ -85,6 +85,7 @@ async def compute(
     until_ns: int | None = None,
     news_ns: int | None = None,
     offload: Offload = at_once,
+    progress: Callable[[float], object] = lambda _: None,
 ) -> Results:
     """Read the events of ``[bounds[0], bounds[-1])`` and what must be carried into it, and take the figures.
 
@@ -97,6 +98,7 @@ async def compute(
         until_ns: up to when the plant is known; None: its newest event.
         news_ns: from when on ``Results.reach_ns`` counts events as new; None: from the first bound.
         offload: does the long parts, which take no turn in the loop otherwise.
+        progress: told the share of the machines that are done, from where ``offload`` works.
 
     Raises:
         RetryLater: the historian does not answer.
@@ -110,7 +112,7 @@ async def compute(
         await _read_back(store, stored, bounds[0], {**tags, "machine": tuple(sorted({path[-1] for path in masked}))})
         plant = await offload(stored.plant)
     await add_interrupted(store, plant, bounds[0], tags)
-    results = await offload(partial(evaluate, plant, bounds, until_ns=until_ns, news_ns=news_ns))
+    results = await offload(partial(evaluate, plant, bounds, until_ns=until_ns, news_ns=news_ns, progress=progress))
     return replace(results, points={name: _tally(stored.times(name), bounds) for name in FIELDS})
 
 
@@ -139,12 +141,20 @@ def window_bounds(start_ns: int, end_ns: int, window_ns: int) -> list[int]:
 
 
 def evaluate(
-    plant: Plant, bounds: Sequence[int], *, until_ns: int | None = None, news_ns: int | None = None
+    plant: Plant,
+    bounds: Sequence[int],
+    *,
+    until_ns: int | None = None,
+    news_ns: int | None = None,
+    progress: Callable[[float], object] = lambda _: None,
 ) -> Results:
     """The figures of a plant's events; pure. See ``compute`` for the arguments."""
     words = [t for events in plant.values() if (t := events.last_word_ns()) is not None]
     until = min(bounds[-1], max(words, default=bounds[0])) if until_ns is None else until_ns
-    rows = [machine_windows(path, events, bounds, until) for path, events in sorted(plant.items())]
+    rows = []
+    for path, events in sorted(plant.items()):
+        rows.append(machine_windows(path, events, bounds, until))
+        progress(len(rows) / len(plant))
     windows = [list(machines) for machines in zip(*rows, strict=True)] if rows else [[] for _ in bounds[1:]]
     reach = _reach(plant, bounds[0] if news_ns is None else news_ns)
     return Results(tuple(bounds), until, windows, {}, reach)

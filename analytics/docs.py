@@ -42,8 +42,8 @@ the stream change nothing.
 
 A failure is one breakdown begun: waiting for the technician (Aborted) and the repair (Clearing) are one failure, and
 both are time to restore. A planned stop, or the end of a shift, interrupts a breakdown and does not end it: where
-the same breakdown (by its cause) goes on behind the stop, no new failure has begun. The time of the stop is planned
-down time, and no time to restore.
+the same breakdown (by its cause) goes on behind the stop, no new failure has begun. The time in between is planned
+down time or outside the shifts, and no time to restore.
 
 Only machines and meters have figures. A gateway, a market and a supplier have none.
 

@@ -11,9 +11,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
-import os
-import platform
 import resource
 import secrets
 import sys
@@ -22,6 +19,8 @@ import time
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]  # so that it runs from a checkout that is not installed
+
+from figures import surroundings, tell  # noqa: E402
 
 from console.embedded_broker import EmbeddedBroker  # noqa: E402
 from historian import Historian, open_store  # noqa: E402
@@ -103,11 +102,7 @@ def measure(sector: str, days: float) -> dict[str, object]:
         "rows_per_s": round(sum(summary.rows.values()) / took_s),
         "store_mb": round(size / 1e6, 1),
         "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-        "load": round(os.getloadavg()[0], 1),
-        "cores": os.cpu_count(),
-        "machine": platform.machine(),
-        "python": platform.python_version(),
-    }
+    } | surroundings()
 
 
 def main() -> None:
@@ -117,12 +112,7 @@ def main() -> None:
     parser.add_argument("--sector", default="home_appliances")
     parser.add_argument("--json", action="store_true", help="print one object")
     flags = parser.parse_args()
-    figures = measure(flags.sector, flags.days)
-    if flags.json:
-        print(json.dumps(figures))
-        return
-    for name, value in figures.items():
-        print(f"{name:12} {value}")
+    tell(measure(flags.sector, flags.days), as_json=flags.json)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ import argparse
 import contextlib
 import json
 import os
-import platform
 import signal
 import subprocess
 import sys
@@ -30,6 +29,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "live")]  # so that it runs from
 
 import msgspec  # noqa: E402
 import paho.mqtt.client as paho  # noqa: E402
+from figures import surroundings, tell  # noqa: E402
 from servers import Mosquitto, find_program  # noqa: E402
 
 from contract import topic_filter  # noqa: E402
@@ -201,11 +201,7 @@ def measure(machines: int, warm_up_s: float, seconds: float) -> dict[str, object
         "lag_ratio": round(lag["late"] / LIMIT_S, 3),
         "rate_ratio": round(lag["count"] / seconds / steady, 3),
         "unacknowledged": summary["messages"] - summary["acked"],
-        "load": round(os.getloadavg()[0], 1),
-        "cores": os.cpu_count(),
-        "machine": platform.machine(),
-        "python": platform.python_version(),
-    }
+    } | surroundings()
 
 
 def main() -> None:
@@ -220,12 +216,7 @@ def main() -> None:
     if flags.listen:
         listen(flags.listen, flags.warm_up, flags.seconds)
         return
-    figures = measure(flags.machines, flags.warm_up, flags.seconds)
-    if flags.json:
-        print(json.dumps(figures))
-        return
-    for name, value in figures.items():
-        print(f"{name:16} {value}")
+    tell(measure(flags.machines, flags.warm_up, flags.seconds), as_json=flags.json)
 
 
 if __name__ == "__main__":

@@ -4,15 +4,13 @@ Run: ``python bench/signals.py [--hours 4] [--rounds 15] [--json]``. One core. `
 machine model, one machine each, a state every minute, lives that end, one sample per second (slow sensors at their own
 pace; only what is sampled counts). ``ratio`` is that over 20 million. ``live_us``: one call for one machine with four
 sensors and one sample, without and with a state entered. ``numpy_samples_per_s``: two sensors in numpy, with less to do
-(one part of the noise instead of three; no inrush, swing or limits). The best of the rounds counts: the others were
-disturbed. ``compile_s`` is the first call: with a filled cache it is the loading.
+(one part of the noise instead of three; no inrush, swing or limits). Seconds are of processor time, and the best of
+the rounds counts: the others were disturbed. ``compile_s`` is the first call: with a filled cache it is the loading.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import sys
 import time
 from collections.abc import Callable
@@ -22,6 +20,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]  # so that it runs from a checkout that is not installed
 
 import numpy as np  # noqa: E402
+from figures import best_s, surroundings, tell  # noqa: E402
 
 from simulator import chance  # noqa: E402
 from simulator.catalogue import load_model, models  # noqa: E402
@@ -48,16 +47,6 @@ def states(hours: int, mode: int) -> Rows:
     rows["life_ns"] = LIFE_NS
     rows["mode"] = mode
     return rows
-
-
-def best_s(rounds: int, work: Callable[[], object]) -> float:
-    """Seconds of the fastest round."""
-    taken = []
-    for _ in range(rounds):
-        begin = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - begin)
-    return min(taken)
 
 
 def plant(hours: int) -> tuple[Callable[[], object], int]:
@@ -151,10 +140,8 @@ def measure(hours: int, rounds: int) -> dict[str, object]:
         "live_us": round(best_s(rounds, live(machine, first[:0])) / LIVE_CALLS * 1e6, 2),
         "live_with_state_us": round(best_s(rounds, live(machine, first)) / LIVE_CALLS * 1e6, 2),
         "compile_s": round(compile_s, 2),
-        "python": platform.python_version(),
         "numba": version("numba"),
-        "machine": platform.machine(),
-    }
+    } | surroundings()
 
 
 def main() -> None:
@@ -164,12 +151,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--json", action="store_true")
     flags = parser.parse_args()
-    figures = measure(flags.hours, flags.rounds)
-    if flags.json:
-        print(json.dumps(figures))
-        return
-    for name, value in figures.items():
-        print(f"{name:22} {value}")
+    tell(measure(flags.hours, flags.rounds), as_json=flags.json)
 
 
 if __name__ == "__main__":

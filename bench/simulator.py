@@ -17,17 +17,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)]  # so that it runs from a checkout that is not installed
+
+from figures import best_s, surroundings, tell  # noqa: E402
 
 from console.embedded_broker import EmbeddedBroker  # noqa: E402
 from contract import Address  # noqa: E402
@@ -123,16 +122,6 @@ async def publisher_run(broker: Broker, window: int, count: int) -> float:
         return count / (time.perf_counter() - begin)
 
 
-def best_s(rounds: int, work: Callable[[], object]) -> float:
-    """Processor seconds of the fastest round: one thread, so on an idle machine also its seconds."""
-    taken = []
-    for _ in range(rounds):
-        begin = time.process_time()
-        work()
-        taken.append(time.process_time() - begin)
-    return min(taken)
-
-
 def measure(sector: str, days: float, rounds: int, *, year: bool, messages: int = MESSAGES) -> dict[str, object]:
     """All figures."""
     park = setup(Settings(sector=sector, shifts="continuous")).park
@@ -161,11 +150,7 @@ def measure(sector: str, days: float, rounds: int, *, year: bool, messages: int 
         "factory_messages_per_day": round(said / DAYS),
         "factory_mb_per_day": round(size / 1e6 / DAYS, 1),
         "publisher_messages_per_s": {str(w): round(rate) for w, rate in windows.items()},
-        "load": round(os.getloadavg()[0], 1),
-        "cores": os.cpu_count(),
-        "machine": platform.machine(),
-        "python": platform.python_version(),
-    }
+    } | surroundings()
 
 
 def _seconds(run: dict[str, object]) -> float:
@@ -181,13 +166,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", action="store_true", help="print one object")
     flags = parser.parse_args()
-    figures = measure(flags.sector, flags.days, flags.rounds, year=flags.year)
-    if flags.json:
-        print(json.dumps(figures))
-        return
-    for name, value in figures.items():
-        for line in value if isinstance(value, list) else [value]:
-            print(f"{name:26} {line}")
+    tell(measure(flags.sector, flags.days, flags.rounds, year=flags.year), as_json=flags.json)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
 """``qilu models check`` and ``qilu sectors check``: whether a data file is right.
 
-What it is: parse, then the list of checks of its kind, for a sector a run of its line too; each problem with the file
-and, where the problem names a key of it, the line.
+What it is: parse, then the check of its kind, for a sector with a run of its line; each problem with the file and,
+where the problem names a key of it, the line.
 What it is not: the checks themselves; the simulator has them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from math import ceil
@@ -15,8 +16,11 @@ from typing import Any, Final
 
 import msgspec
 
+from console.progress import Told, parts, untold
+from console.terminal import Bar
 from contract import ConfigError
 from simulator.catalogue import KINDS, Catalogue, is_id, sector_problems
+from simulator.check_figures import figures
 from simulator.checks import check_model
 from simulator.checks_sector import check_sector_runs
 from simulator.datafile import lines, parse
@@ -27,31 +31,40 @@ from simulator.sector_model import Sector
 from simulator.sector_run import capacity_per_day
 
 TYPES: Final[dict[str, type[Any]]] = {"models": MachineModel, "sectors": Sector}
-Check = Callable[[Any, Catalogue], Iterable[str]]
-"""What is wrong with a value, each as ``KEY: WHY`` or as a plain sentence."""
 RUN_DAYS: Final = 7
 RUN_UNITS: Final = 100
 MOST_DAYS: Final = 30
 """A line that is checked runs for a week; a slow one until it could have made so many units, at most for a month."""
 
 
-def run_problems(sector: Sector, catalogue: Catalogue) -> list[str]:
-    """What a run of the line finds; nothing where ``sector_problems`` has found why it cannot run."""
-    if any(sector_problems(sector, catalogue)):
-        return []
+def model_problems(model: MachineModel, _: Catalogue, progress: Told) -> list[str]:
+    """What the laws find; the machine works only where the figures alone are right."""
+    if not any(figures(model)):
+        ready(sys.stderr)
+    problems = check_model(model)
+    progress(1.0)
+    return problems
+
+
+def line_problems(sector: Sector, catalogue: Catalogue, progress: Told) -> list[str]:
+    """Why the line cannot run; where it can, what a run of it finds."""
+    if problems := list(sector_problems(sector, catalogue)):
+        return problems
     try:
         models = {step.model: catalogue.model(step.model) for step in sector.steps}
         tariff = catalogue.tariff(sector.tariff)
     except ConfigError as error:
         return [f"steps: {error}"]
+    ready(sys.stderr)
     days = min(MOST_DAYS, max(RUN_DAYS, ceil(RUN_UNITS / capacity_per_day(sector))))
-    return check_sector_runs(sector, models, tariff, days=days)
+    return check_sector_runs(sector, models, tariff, days=days, progress=progress)
 
 
-CHECKS: Final[dict[str, tuple[Check, ...]]] = {
-    "models": (lambda model, _: check_model(model),),
-    "sectors": (sector_problems, run_problems),
+CHECKS: Final[dict[str, Callable[[Any, Catalogue, Told], list[str]]]] = {
+    "models": model_problems,
+    "sectors": line_problems,
 }
+"""What is wrong with a value, each as ``KEY: WHY`` or as a plain sentence."""
 
 
 def run_check(kind: str, files: Sequence[Path], catalogue: Catalogue, *, as_json: bool) -> int:
@@ -59,8 +72,9 @@ def run_check(kind: str, files: Sequence[Path], catalogue: Catalogue, *, as_json
     for file in files:
         if not _there(file):
             raise ConfigError(f"no file {str(file)!r}")
-    ready(sys.stderr)
-    found = {file: file_problems(kind, file, catalogue) for file in files}
+    with contextlib.closing(Bar("check")) as bar:
+        told = parts(bar.show, len(files))
+        found = {file: file_problems(kind, file, catalogue, each) for file, each in zip(files, told, strict=True)}
     if as_json:
         body = [{"file": str(file), "ok": not problems, "problems": problems} for file, problems in found.items()]
         print(msgspec.json.format(msgspec.json.encode(body)).decode())
@@ -70,7 +84,7 @@ def run_check(kind: str, files: Sequence[Path], catalogue: Catalogue, *, as_json
     return 1 if any(found.values()) else 0
 
 
-def file_problems(kind: str, file: Path, catalogue: Catalogue) -> list[str]:
+def file_problems(kind: str, file: Path, catalogue: Catalogue, progress: Told = untold) -> list[str]:
     """All that is wrong with the file, as ``FILE:LINE: KEY: WHY``; an unreadable one has one problem."""
     try:
         text = read_bytes(file)
@@ -78,9 +92,7 @@ def file_problems(kind: str, file: Path, catalogue: Catalogue) -> list[str]:
     except ConfigError as error:
         return [str(error)]
     at = lines(text, str(file))
-    problems = [*_name_problems(kind, value.id, file, catalogue)]
-    for check in CHECKS[kind]:
-        problems += check(value, catalogue)
+    problems = [*_name_problems(kind, value.id, file, catalogue), *CHECKS[kind](value, catalogue, progress)]
     return [_placed(file, problem, at) for problem in problems]
 
 

@@ -41,7 +41,13 @@ def open_catalogue(folder: Path | None) -> Catalogue:
     """The catalogue with the user's own folder: the one that is named, or ``./qilu`` where there is one."""
     from simulator.catalogue import Catalogue  # noqa: PLC0415  # each command loads only what it needs
 
-    return Catalogue(folder or (HOME if HOME.is_dir() else None))
+    return Catalogue(own_folder(folder))
+
+
+def own_folder(named: Path | None) -> Path | None:
+    """The folder of the user's own files: the one that is named, or ``./qilu`` where it looks like one."""
+    kinds = ("models", "sectors", "scenarios")
+    return named or (HOME if any((HOME / kind).is_dir() for kind in kinds) else None)
 
 
 def _list(sub: argparse.ArgumentParser, kind: str) -> None:

@@ -4,7 +4,8 @@ What it is: flags to values, errors to one line and an exit code. Each subcomman
 What it is not: a place for logic.
 
 Exit codes: 0 all is well; 1 the command ran and found something wrong (``verify``); 2 the command was not started,
-because a flag, a file or the configuration is wrong; 130 Ctrl-C before the demo was up, or in another command.
+because a flag, a file or the configuration is wrong; 130 Ctrl-C. ``demo`` and ``simulate`` end cleanly at Ctrl-C once
+they run, which is 0.
 """
 
 from __future__ import annotations
@@ -13,21 +14,27 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import TYPE_CHECKING, Final, Literal, NoReturn
 
 from console.catalogue_commands import add_catalogue_commands
 from console.runs import DATA_DIR
 from contract import ConfigError, LinkError
 
+if TYPE_CHECKING:
+    from console.simulate import SimulateOptions
+
+_EXIT_CODES: Final = (
+    "exit codes: 0 all is well (demo and simulate: after Ctrl-C, too); 1 the command found something wrong; 2 it was "
+    "not started, for a flag, a file or the configuration is wrong; 130 Ctrl-C"
+)
 _INTERRUPTED = 128 + 2  # what shells say of SIGINT
 _SEEDS = 2**53  # as in simulator.settings
-_SHIFTS_HELP = "the sector's working hours, or around the clock (default; of a scenario: its own)"
-_HISTORY_HELP = "plant time to back-fill before going live (default: 24h)"
 _FAULT_HELP = "inject a fault: 'KIND key=value …', such as 'stuck machine=stamp-1 sensor=press_force at=2h for=30m'"
-_DAY_S = 86_400.0
+_CATALOGUE_HELP = "models and sectors of your own (default: ./qilu where it exists)"
 _UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -49,108 +56,114 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command line as a value, for ``main`` and for the documentation."""
-    top = _Parser(prog="qilu", description="A simulated industrial-internet platform that knows the truth.")
+    top = _Parser(
+        prog="qilu", description="A simulated industrial-internet platform that knows the truth.", epilog=_EXIT_CODES
+    )
     top.add_argument("--version", action="version", version=f"qilu {version('qilu')}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
-    _demo(commands.add_parser("demo", help="run a whole factory here: broker, machines, ingest, store, figures, page"))
-    _simulate(commands.add_parser("simulate", help="run the factory alone: to a broker, or into a ledger"))
-    _command(commands.add_parser("command", help="send a command to a running plant and wait for the reply"))
-    _verify(commands.add_parser("verify", help="compare what happened with what was stored and computed"))
-    _replay(commands.add_parser("replay", help="make a device out of a CSV of readings"))
+
+    def add(name: str, flags: Callable[[argparse.ArgumentParser], None], text: str) -> None:
+        flags(commands.add_parser(name, help=text, description=text))
+
+    add("demo", _demo, "run a whole factory here: broker, machines, ingest, store, figures, page")
+    add("simulate", _simulate, "run the factory alone: to a broker, or into a ledger")
+    add("command", _command, "send a command to a running plant and wait for the reply")
+    add("verify", _verify, "compare what happened with what was stored and computed")
+    add("replay", _replay, "make a device out of a CSV of readings")
     add_catalogue_commands(commands)
-    _config(commands.add_parser("config", help="print the effective configuration, commented"))
+    add("config", _config, "print the effective configuration, commented")
     return top
 
 
 def _demo(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--sector", help="which factory (default: home_appliances)")
-    sub.add_argument("--scenario", metavar="NAME|FILE", help="what to run instead: sectors, policies, faults")
-    sub.add_argument("--shifts", choices=("sector", "continuous"), help=_SHIFTS_HELP)
-    sub.add_argument("--history", dest="history_s", type=_duration, metavar="TIME", help=_HISTORY_HELP)
-    sub.add_argument("--fault", dest="faults", action="append", default=[], metavar="TEXT", help=_FAULT_HELP)
-    sub.add_argument("--catalogue", type=Path, metavar="DIR", help="models and sectors of your own")
-    sub.add_argument("--seed", type=_seed, help="same seed, same factory (default: 1)")
-    sub.add_argument("--speed", type=_speed, help="plant seconds per second: 1, 60, … or max (default: 1)")
-    sub.add_argument("--for", dest="duration_s", type=_duration, metavar="TIME", help="end after 60s, 5m, 2h, …")
+    _factory_flags(
+        sub,
+        length="end after 60s, 5m, 2h, … of your time (default: at Ctrl-C)",
+        history="plant time to back-fill before going live (default: 24h; of a scenario: its own)",
+        shifts="the sector's working hours, or around the clock (default; of a scenario: its own)",
+        ledger="the truth; default: ledger.jsonl of the run",
+    )
     sub.add_argument("--port", type=_port, default=8080, help="of the page on 127.0.0.1 (default: %(default)s)")
     sub.add_argument("--no-browser", action="store_true", help="do not open the page")
     sub.add_argument("--data-dir", type=Path, default=DATA_DIR, help="where runs are kept (default: %(default)s)")
-    sub.add_argument("--ledger", type=Path, metavar="FILE", help="the truth; default: ledger.jsonl of the run")
-    sub.add_argument("--json", action="store_true", help="print the result as one JSON object")
 
     def run(options: argparse.Namespace) -> int:
         from console.demo import DemoOptions, run_demo  # noqa: PLC0415  # each command loads only what it needs
 
+        factory = _factory(options)
         return run_demo(
-            DemoOptions(
-                sector=options.sector,
-                seed=options.seed,
-                speed=options.speed,
-                duration_s=options.duration_s,
-                port=options.port,
-                browser=not options.no_browser,
-                data_dir=options.data_dir,
-                ledger=options.ledger,
-                as_json=options.json,
-                history_h=None if options.history_s is None else options.history_s / 3600,
-                scenario=options.scenario,
-                shifts=options.shifts,
-                faults=tuple(options.faults),
-                catalogue=options.catalogue,
-            )
+            DemoOptions(factory, port=options.port, browser=not options.no_browser, data_dir=options.data_dir)
         )
 
     sub.set_defaults(run=run)
 
 
 def _simulate(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--sector", help="which factory (default: home_appliances)")
-    sub.add_argument("--scenario", metavar="NAME|FILE", help="what to run instead: sectors, policies, demand, faults")
-    sub.add_argument("--seed", type=_seed, help="same seed, same factory (default: 1)")
-    sub.add_argument("--for", dest="duration_s", type=_duration, metavar="TIME", help="plant time: 60s, 12h, 30d, …")
-    sub.add_argument(
-        "--history", dest="history_s", type=_duration, metavar="TIME", help="plant time to back-fill first"
+    _factory_flags(
+        sub,
+        length="plant time: 60s, 12h, 30d, …",
+        history="plant time to back-fill first (default: none; of a scenario: its own)",
+        shifts="the sector's working hours (default; of a scenario: its own), or around the clock",
+        ledger="write the truth there",
     )
     sub.add_argument("--start", default="", metavar="TIME", help="ISO 8601 time at which plant time begins")
-    sub.add_argument("--speed", type=_speed, help="plant seconds per second, or max (default: 1)")
-    sub.add_argument("--shifts", choices=("sector", "continuous"), help="default: sector")
-    sub.add_argument("--fault", dest="faults", action="append", default=[], metavar="TEXT", help=_FAULT_HELP)
-    sub.add_argument("--catalogue", type=Path, metavar="DIR", help="models and sectors of your own (default: ./qilu)")
     sub.add_argument("--enterprise", help="first level of every address")
-    sub.add_argument("--ledger", type=Path, metavar="FILE", help="write the truth there")
     sub.add_argument("--broker", default="mqtt://127.0.0.1:1883", metavar="URL", help="default: %(default)s")
     sub.add_argument("--dry-run", action="store_true", help="no broker: events and truth go into the ledger alone")
-    sub.add_argument("--json", action="store_true", help="print the result as one JSON object")
 
     def run(options: argparse.Namespace) -> int:
-        from console.simulate import SimulateOptions, run_simulate  # noqa: PLC0415
+        from console.simulate import run_simulate  # noqa: PLC0415
 
         return run_simulate(
-            SimulateOptions(
-                sector=options.sector,
-                scenario=options.scenario,
-                seed=options.seed,
-                speed=options.speed,
-                duration_s=options.duration_s,
-                history_s=options.history_s,
+            replace(
+                _factory(options),
                 start=options.start,
-                shifts=options.shifts,
-                faults=tuple(options.faults),
-                catalogue=options.catalogue,
                 enterprise=options.enterprise,
-                ledger=options.ledger,
                 broker=options.broker,
                 dry_run=options.dry_run,
-                as_json=options.json,
             )
         )
 
     sub.set_defaults(run=run)
 
 
+def _factory_flags(sub: argparse.ArgumentParser, *, length: str, history: str, shifts: str, ledger: str) -> None:
+    """What ``demo`` and ``simulate`` have in common, with the words in which they differ."""
+    sub.add_argument("--sector", help="which factory (default: home_appliances)")
+    sub.add_argument("--scenario", metavar="NAME|FILE", help="what to run instead: sectors, policies, demand, faults")
+    sub.add_argument("--seed", type=_seed, help="same seed, same factory (default: 1)")
+    sub.add_argument("--speed", type=_speed, help="plant seconds per second: 1, 60, … or max (default: 1)")
+    sub.add_argument("--for", dest="duration_s", type=_duration, metavar="TIME", help=length)
+    sub.add_argument("--history", dest="history_s", type=_duration, metavar="TIME", help=history)
+    sub.add_argument("--shifts", choices=("sector", "continuous"), help=shifts)
+    sub.add_argument("--fault", dest="faults", action="append", default=[], metavar="TEXT", help=_FAULT_HELP)
+    sub.add_argument("--catalogue", type=Path, metavar="DIR", help=_CATALOGUE_HELP)
+    sub.add_argument("--ledger", type=Path, metavar="FILE", help=ledger)
+    sub.add_argument("--json", action="store_true", help="print the result as one JSON object")
+
+
+def _factory(options: argparse.Namespace) -> SimulateOptions:
+    """The flags of ``_factory_flags`` as values."""
+    from console.simulate import SimulateOptions  # noqa: PLC0415
+
+    return SimulateOptions(
+        sector=options.sector,
+        scenario=options.scenario,
+        seed=options.seed,
+        speed=options.speed,
+        duration_s=options.duration_s,
+        history_s=options.history_s,
+        shifts=options.shifts,
+        faults=tuple(options.faults),
+        catalogue=options.catalogue,
+        ledger=options.ledger,
+        as_json=options.json,
+    )
+
+
 def _command(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("machine", metavar="ADDRESS", help="enterprise/site/production/line/machine, or …/gateway")
-    sub.add_argument("action", help="fault, maintain, stop, start, set_dispatch or set_priority")
+    sub.add_argument("action", metavar="ACTION", help="fault, maintain, stop, start, set_dispatch or set_priority")
     sub.add_argument("arguments", nargs="*", metavar="KEY=VALUE", help="such as kind=stuck sensor=press_force for=30m")
     sub.add_argument("--broker", default="mqtt://127.0.0.1:1883", metavar="URL", help="default: %(default)s")
     sub.add_argument("--username", default="", help="of the broker")

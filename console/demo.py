@@ -17,10 +17,10 @@ import sys
 import time
 import webbrowser
 from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 
@@ -48,37 +48,28 @@ from simulator.setup import setup
 
 PATIENCE_S: Final = 60.0
 _POLL_S: Final = 0.02
-DAY_H: Final = 24.0
+DAY_S: Final = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """The flags of the command; None is the scenario's, or the default. ``duration_s`` is wall time."""
+    """The flags of the command; the ``duration_s`` of the factory is wall time here."""
 
-    sector: str | None = None
-    seed: int | None = None
-    speed: float | Literal["max"] | None = None
-    duration_s: float | None = None
+    factory: SimulateOptions
     port: int = 8080
     browser: bool = True
     data_dir: Path = DATA_DIR
-    ledger: Path | None = None
-    as_json: bool = False
-    history_h: float | None = None
-    scenario: str | None = None
-    shifts: Literal["sector", "continuous"] | None = None
-    faults: tuple[str, ...] = ()
-    catalogue: Path | None = None
 
 
 def run_demo(options: DemoOptions) -> int:
     """The command; returns the exit code."""
     configure_logging("WARNING")
+    setup(_settings_of(options.factory))  # what is wrong is told before anything is compiled
     ready(sys.stderr)
 
     async def main(stop: asyncio.Event) -> int:
         result = await demo(options, stop)
-        print(msgspec.json.encode(result.as_json()).decode() if options.as_json else result.as_text())
+        print(msgspec.json.encode(result.as_json()).decode() if options.factory.as_json else result.as_text())
         return 0 if result.messages.lost == 0 else 1
 
     return run_until_signalled(main)
@@ -91,34 +82,22 @@ async def demo(options: DemoOptions, stop: asyncio.Event) -> DemoReport:
         ConfigError: a taken port, a folder that cannot be written, an unknown sector.
     """
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-    setup(_simulator_settings(options, ""))  # a wrong name is told before anything starts
     with new_run(options.data_dir, stamp) as run, EmbeddedBroker() as embedded:
-        simulator = _simulator_settings(options, str(options.ledger or run.ledger))
+        simulator = _settings_of(replace(options.factory, ledger=options.factory.ledger or run.ledger))
         async with open_store(run.store_url) as store:
             await _Demo(options, run, simulator, Broker(url=embedded.url), store).run(stop)
             return await report(run, Path(simulator.ledger), store)
 
 
-def _simulator_settings(options: DemoOptions, ledger: str) -> SimulatorSettings:
+def _settings_of(factory: SimulateOptions) -> SimulatorSettings:
     """The settings of the factory: the flags that are given, then the scenario's, then the demo's own.
 
     The demo's plant has a day of history, and runs around the clock: there is something to see at any hour.
     """
-    history_h = DAY_H if options.history_h is None and not options.scenario else options.history_h
-    return settings_of(
-        SimulateOptions(
-            sector=options.sector,
-            scenario=options.scenario,
-            seed=options.seed,
-            speed=options.speed,
-            wall_s=options.duration_s,
-            history_s=history_h * 3600 if history_h is not None else None,
-            shifts=options.shifts or (None if options.scenario else "continuous"),
-            faults=options.faults,
-            catalogue=options.catalogue,
-            ledger=Path(ledger) if ledger else None,
-        )
-    )
+    if not factory.scenario:
+        history_s = DAY_S if factory.history_s is None else factory.history_s
+        factory = replace(factory, history_s=history_s, shifts=factory.shifts or "continuous")
+    return settings_of(replace(factory, wall_s=factory.duration_s))
 
 
 class _Demo:

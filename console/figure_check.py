@@ -17,6 +17,7 @@ from typing import Final
 from analytics.compute import Results, compute
 from analytics.points import point_fields
 from console.ledger_file import LedgerFile, Truth
+from console.progress import Told, parts, untold
 from console.truth_figures import Figures, Operation, Stretch, figures, line_figures, summed
 from contract import LEVELS
 from historian import Historian, Query
@@ -67,16 +68,18 @@ def relative_error(true: float | None, found: float | None) -> float:
     return abs(found - true) / abs(true) if true else abs(found)
 
 
-async def check_figures(ledger: LedgerFile, store: Historian, tolerance: float) -> FigureCheck:
-    """Compare every figure of every window of the ledger."""
+async def check_figures(ledger: LedgerFile, store: Historian, tolerance: float, progress: Told = untold) -> FigureCheck:
+    """Compare every figure of every window of the ledger; each length of windows is an equal part of the work."""
     check = FigureCheck()
     times = sorted({truth.t_ns for truths in ledger.truths.values() for truth in truths})
     if len(times) < 2:
         return check
-    # The last event of a run falls on its very end; windows are half open.
-    results = await compute(store, [*times[:-1], times[-1] + 1], until_ns=times[-1])
     written = await _written(store, times[0], times[-1])
     hours = written.pop(HOUR_NS, {})
+    first, *others = parts(progress, 1 + len(written))
+    fold, compare = parts(first, 2)
+    # The last event of a run falls on its very end; windows are half open.
+    results = await compute(store, [*times[:-1], times[-1] + 1], until_ns=times[-1], progress=fold)
     for number, (start_ns, end_ns) in enumerate(pairwise(times)):
         folded = {figure.path: point_fields(figure) for figure in results.figures(number)}
         for path, truth in _truths(ledger, start_ns, end_ns, _operations(results, number)):
@@ -86,20 +89,29 @@ async def check_figures(ledger: LedgerFile, store: Historian, tolerance: float) 
                 check.stored_points += 1
                 point = hours.get((path, start_ns), {})
                 check.compare(f"{where}, as the analytics stored it", truth, point, tolerance)
+        compare((number + 1) / (len(times) - 1))
     sites = {tuple(path.split("/")[:_SITE]) for path in ledger.truths}
-    for window_ns, points in written.items():
+    for (window_ns, points), told in zip(written.items(), others, strict=True):
         bounds = range(-(-times[0] // window_ns) * window_ns, times[-1] + 1, window_ns)
-        await _check_window(check, store, bounds, points, sites, tolerance=tolerance)
+        await _check_window(check, store, bounds, points, sites, tolerance=tolerance, progress=told)
     return check
 
 
 async def _check_window(
-    check: FigureCheck, store: Historian, bounds: Sequence[int], points: Points, sites: Set[Path], *, tolerance: float
+    check: FigureCheck,
+    store: Historian,
+    bounds: Sequence[int],
+    points: Points,
+    sites: Set[Path],
+    *,
+    tolerance: float,
+    progress: Told,
 ) -> None:
     """The stored points of one length against the fold, for the windows that lie wholly in the run."""
     if len(bounds) < 2:
         return
-    results = await compute(store, bounds, until_ns=bounds[-1])
+    fold, compare = parts(progress, 2)
+    results = await compute(store, bounds, until_ns=bounds[-1], progress=fold)
     for number, (start_ns, end_ns) in enumerate(pairwise(bounds)):
         for figure in results.figures(number):
             if figure.path[:_SITE] in sites and not figure.elements.silent:
@@ -108,6 +120,7 @@ async def _check_window(
                 defined = {name: value for name, value in point_fields(figure).items() if value is not None}
                 check.stored_points += 1
                 check.compare(where, defined, points.get((figure.path, start_ns), {}), tolerance)
+        compare((number + 1) / (len(bounds) - 1))
 
 
 def _truths(

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import msgspec
 
+from console.catalogue_commands import own_folder
 from console.terminal import Bar
 from contract import ConfigError
 from service import Broker, configure_logging, run_until_signalled
@@ -25,7 +26,7 @@ from simulator.headless import Outcome, run_headless
 from simulator.precompile import ready
 from simulator.run import Progress, simulate
 from simulator.settings import Settings
-from simulator.setup import load_scenario, merged
+from simulator.setup import load_scenario, merged, setup
 
 _EVERY_S: Final = 0.5
 
@@ -63,7 +64,7 @@ def settings_of(options: SimulateOptions) -> Settings:
     """
     if options.sector and options.scenario:
         raise ConfigError("--sector and --scenario exclude each other: the scenario names its sectors")
-    folder = _catalogue(options.catalogue)
+    folder = own_folder(options.catalogue)
     settings = Settings(history_h=0.0, catalogue=str(folder or ""))  # a run of its own has no history by default
     if options.scenario:
         settings = merged(Settings(catalogue=settings.catalogue), load_scenario(options.scenario, Catalogue(folder)))
@@ -95,15 +96,11 @@ def _wall_s(plant_s: float | None, speed: float | str) -> float | None:
     return None if plant_s is None else plant_s / _pace(speed)
 
 
-def _catalogue(folder: Path | None) -> Path | None:
-    own = Path("qilu")
-    return folder or (own if any((own / kind).is_dir() for kind in ("models", "sectors", "scenarios")) else None)
-
-
 def run_simulate(options: SimulateOptions) -> int:
     """The command; returns the exit code."""
     configure_logging("WARNING")
     settings = settings_of(options)
+    setup(settings)  # what is wrong is told before anything is compiled
     ready(sys.stderr)
     if options.dry_run:
         return _dry(settings, options)
@@ -153,7 +150,7 @@ def _dry(settings: Settings, options: SimulateOptions) -> int:
             boot=secrets.token_hex(8),
             now_ns=time.time_ns(),
             stopped=lambda: stopped,
-            progress=lambda fraction: bar.show(fraction, ""),
+            progress=bar.show,
         )
     finally:
         bar.close()

@@ -22,6 +22,8 @@ _WIDTH: Final = 80
 _CELLS: Final = 30
 PATIENCE_S: Final = 2.0
 """What is done sooner needs no bar."""
+SURE: Final = 0.05
+"""From so much on the time that is left is told: before, it says how slow the start was."""
 _CLEAR: Final = "\r\x1b[K"
 
 
@@ -58,15 +60,16 @@ class Bar:
         self._begin = self._last = clock()
         self._shown = False
 
-    def show(self, fraction: float, text: str) -> None:
+    def show(self, fraction: float, text: str = "") -> None:
         """So much is done, 0 to 1."""
         now = self._clock()
         if not self._out.isatty() or now - self._begin < PATIENCE_S or now - self._last < EVERY_S / 2:
             return
         self._last = now
         done = min(_CELLS, int(fraction * _CELLS))
-        left_s = (now - self._begin) * (1 / fraction - 1) if fraction > 0 else None
-        left = "" if left_s is None or fraction >= 1 else f", {left_s:.0f} s left"
+        left = ""
+        if SURE <= fraction < 1:
+            left = f", {(now - self._begin) * (1 / fraction - 1):.0f} s left"
         bar = "#" * done + "." * (_CELLS - done)
         width = os.get_terminal_size(self._out.fileno()).columns or _WIDTH
         told = f"{self._what} [{bar}] {100 * fraction:3.0f} %{left}{', ' if text else ''}{text}"

@@ -9,6 +9,7 @@ What it is not: the analytics. The truth's KPIs are computed here from the ledge
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,7 +19,9 @@ import msgspec
 
 from console.figure_check import FigureCheck, check_figures
 from console.ledger_file import LedgerFile, read_ledger
+from console.progress import Told, untold
 from console.runs import newest_run
+from console.terminal import Bar
 from contract import KINDS, LEVELS, ConfigError
 from historian import Historian, Query, open_store
 from service import Store
@@ -85,12 +88,15 @@ class Report:
         return "\n".join(lines)
 
 
-async def verify(ledger_path: Path, store_url: str, token: str | None = None) -> Report:
-    """Compare a ledger with a store; raises ConfigError when one of them cannot be read."""
+async def verify(ledger_path: Path, store_url: str, token: str | None = None, *, progress: Told = untold) -> Report:
+    """Compare a ledger with a store; raises ConfigError when one of them cannot be read.
+
+    ``progress`` is told of the figures alone: they take nearly all of the time.
+    """
     ledger = read_ledger(ledger_path)
     async with open_store(store_url, token) as store:
         messages = await check_messages(ledger, store)
-        figures = await check_figures(ledger, store, TOLERANCE)
+        figures = await check_figures(ledger, store, TOLERANCE, progress)
     return Report(str(ledger_path), store_url, ledger.end_ns is not None, messages, figures, dict(ledger.others))
 
 
@@ -147,6 +153,15 @@ def run_verify(ledger: Path | None, store_url: str | None, token_file: str, data
     if ledger is None or store_url is None:
         run = newest_run(data_dir)
         ledger, store_url = run.ledger, run.store_url
-    report = asyncio.run(verify(ledger, store_url, Store(token_file=token_file).token()))
+    with contextlib.closing(Bar("verify")) as bar:
+
+        def progress(done: float) -> None:
+            bar.show(done)
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():  # by Ctrl-C, which else waits for an await: there are few
+                raise asyncio.CancelledError
+
+        token = Store(token_file=token_file).token()
+        report = asyncio.run(verify(ledger, store_url, token, progress=progress))
     print(msgspec.json.format(msgspec.json.encode(report.as_json())).decode() if as_json else report.as_text())
     return 0 if report.ok else 1

@@ -62,7 +62,7 @@ async def any_text_comes_back(fresh: Fresh) -> None:
 
 
 async def writing_twice_is_writing_once(fresh: Fresh) -> None:
-    """A batch may be written again, whole or in part, in one batch or in two."""
+    """A batch may be written again, whole or in part, in one batch or in two, also behind newer points."""
     frame = Frame("m", {"machine": "a"}, [T0, T0 + 1], {"good": [1, 2], "text": ["x", None]})
     async with fresh() as store:
         await store.write([frame])
@@ -70,6 +70,9 @@ async def writing_twice_is_writing_once(fresh: Fresh) -> None:
         await store.write([frame, frame])
         same(await store.read(Query("m")), once)
         equal(await store.count("m", _S, T0, T0 + _S), {T0: 2}, "count")
+        await store.write([Frame("m", {"machine": "a"}, [T0 + 2], {"good": [3]})])
+        await store.write([frame])
+        equal((await store.read(Query("m"))).fields, {"good": [1, 2, 3], "text": ["x", None, None]}, "late repeats")
 
 
 async def fields_merge(fresh: Fresh) -> None:

@@ -1,7 +1,7 @@
 """The newest time of each series, so that the DuckDB back end knows what is certainly new.
 
 What it is: plain bookkeeping of the single writer. Points beyond the newest of their series can be appended; only the
-others need a look at what is stored, which costs twice as much.
+others need a look at what is stored.
 What it is not: shared between threads, and not durable: it is asked of the database anew after each opening. A time
 that is too new, of points whose write has failed, does no harm: what is not known to be new is merged.
 """

@@ -54,9 +54,9 @@ class Limits:
     waiting longer would only wait for our own acknowledgements.
     """
 
-    rows: int = 5000
-    size: int = 4_194_304
-    wait_s: float = 0.2
+    rows: int
+    size: int
+    wait_s: float
     quiet_s: float = 0.005
     quiet_messages: int = 20
 

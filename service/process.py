@@ -34,8 +34,11 @@ def configure_logging(level: str = "INFO") -> None:
 
 
 def run_until_signalled(main: Callable[[asyncio.Event], Awaitable[int]]) -> int:
-    """Run ``main(stop)`` and set ``stop`` at SIGINT or SIGTERM; returns what ``main`` returns."""
-    gc.set_threshold(50_000, 20, 100)  # rows come by the ten thousand and hold no cycles: look for some less often
+    """Run ``main(stop)`` and set ``stop`` at SIGINT or SIGTERM; returns what ``main`` returns.
+
+    It is taken to be the whole process: Python looks for cycles of garbage less often from here on.
+    """
+    gc.set_threshold(50_000, 20, 100)  # rows come by the ten thousand and hold no cycles, but each look goes over them
 
     async def supervised() -> int:
         stop = asyncio.Event()

@@ -15,6 +15,7 @@ from contract import Address, CommandRow
 from simulator.datafile import nearest
 from simulator.datafile_yaml import shown
 from simulator.faults import Fault, fault_of_words
+from simulator.plant import GATEWAY
 from simulator.sector_model import Dispatch
 
 ARGUMENTS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -26,8 +27,6 @@ ARGUMENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "set_priority": ("order", "priority"),
 }
 """The actions, and the arguments that each takes."""
-GATEWAY: Final = "gateway"
-"""The machine name of who speaks for a whole line; a fault sent there may name its target, or hit all of it."""
 MAX_PRIORITY: Final = 1_000_000
 _RULES: Final[tuple[Dispatch, ...]] = get_args(Dispatch)
 _WHOLE: Final = re.compile(r"-?[0-9]{1,7}")
@@ -114,7 +113,10 @@ def _action(name: str, words: Mapping[str, str], address: Address) -> Action:
 
 
 def _fault(words: Mapping[str, str], address: Address) -> Fault:
-    """The fault that a command asks for: at the machine it was sent to, from now on."""
+    """The fault that a command asks for: at the machine it was sent to, from now on.
+
+    Sent to the gateway, which speaks for the whole line, it may name its target, or hit all of it.
+    """
     said = {**words, "enterprise": address.enterprise}
     if address.machine != GATEWAY:
         if "machine" in words:

@@ -15,7 +15,8 @@ import numpy as np
 from contract import Address
 from simulator.commerce import Commerce
 from simulator.happenings import Happenings, OrderEvent, Rows
-from simulator.kernel import Plant, stocks
+from simulator.kernel import Plant, stocks, work_in_progress
+from simulator.limits import refusing
 from simulator.line import ORDERS
 from simulator.market import PLACED, Market
 from simulator.outgoing import Outgoing
@@ -36,6 +37,9 @@ class Bookings:
         park: whose.
         boot: of this start.
         start_ns: of the run.
+
+    Raises:
+        ConfigError: a demand that cannot be simulated.
     """
 
     def __init__(self, park: Park, boot: str, start_ns: int) -> None:
@@ -118,11 +122,12 @@ class Bookings:
             yield commerce, (self._handed(number), ordered[number], shipped[number])
 
     def truth(self, plant: Plant) -> list[tuple[str, dict[str, Any]]]:
-        """(site, its orders, shipments and stocks since the start)."""
-        held = stocks(plant)
+        """(site, its orders and shipments since the start, and what lies on its line and in its stocks now)."""
+        held, on_line = stocks(plant), work_in_progress(plant)
         lines = []
         for number, (site, commerce) in enumerate(zip(self._park.sites, self._commerces, strict=True)):
             body: dict[str, Any] = commerce.truth()
+            body["work_in_progress_units"] = on_line[number]
             body["stock_u"] = {
                 site.sector.materials[place].id: held[stock]
                 for stock, (owner, place) in self._owner.items()
@@ -185,13 +190,14 @@ def _process_days(site: Site) -> float:
 
 def _market(site: Site, number: int) -> Market:
     sector = site.sector
-    return Market(
-        sector.demand,
-        sector.options,
-        sector.product,
-        site.tariff.timezone,
-        site.seed,
-        line=number,
-        factor=site.demand_factor,
-        personalised=site.personalised,
-    )
+    with refusing(f"sector {sector.id}"):
+        return Market(
+            sector.demand,
+            sector.options,
+            sector.product,
+            site.tariff.timezone,
+            site.seed,
+            line=number,
+            factor=site.demand_factor,
+            personalised=site.personalised,
+        )

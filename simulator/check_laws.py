@@ -8,16 +8,13 @@ What it is not: the machine that is tried (``checks.py``).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 import numpy as np
 
 from simulator.behaviour import Floats, Times
 from simulator.happenings import Doing, Rows
 from simulator.machine_model import SensorModel
-
-SECOND_NS: Final = 1_000_000_000
-HOUR_NS: Final = 3600 * SECOND_NS
+from simulator.plant import HOUR_NS, SECOND_NS
 
 
 def lives(rows: Rows) -> Iterator[str]:

@@ -21,16 +21,15 @@ from contract import ConfigError
 from simulator import chance, kernel, signals
 from simulator.behaviour import BehaviourClass, Floats, Times, behaviour_of
 from simulator.check_figures import figures
-from simulator.check_laws import HOUR_NS, SECOND_NS, counts, left_out, lives, read, same, shows, within
+from simulator.check_laws import counts, left_out, lives, read, same, shows, within
 from simulator.energy import Meter, consumption, electricity
 from simulator.happenings import ENTERED, Doing, Rows
 from simulator.line import Line, Mode, Step, World, orders
 from simulator.machine_model import MachineModel, SensorModel
+from simulator.plant import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
 from simulator.signals import MachineSignals
 from simulator.speak import ENERGY
 
-MINUTE_NS: Final = 60 * SECOND_NS
-DAY_NS: Final = 24 * HOUR_NS
 START_NS: Final = 20_000 * DAY_NS
 MACHINE: Final = "check/machine-1"
 CUTS: Final = 7

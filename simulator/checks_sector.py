@@ -8,11 +8,11 @@ What it is not: a proof, and not a check of the file's form (``catalogue.sector_
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from typing import Final
 
-from contract import Tariff
+from contract import ConfigError, Tariff
 from simulator.energy import HEAT_UNIT, consumption, electricity
 from simulator.happenings import Doing
 from simulator.machine_model import MachineModel, Medium
@@ -46,7 +46,13 @@ PRICE_FACTOR: Final = (0.5, 2.0)
 
 
 def check_sector_runs(
-    sector: Sector, models: Mapping[str, MachineModel], tariff: Tariff, *, seed: int = 1, days: int = 30
+    sector: Sector,
+    models: Mapping[str, MachineModel],
+    tariff: Tariff,
+    *,
+    seed: int = 1,
+    days: int = 30,
+    progress: Callable[[float], object] = lambda _: None,
 ) -> list[str]:
     """What is wrong with a line that runs for so many days under more demand than it can meet; empty when all is well.
 
@@ -58,10 +64,11 @@ def check_sector_runs(
         tariff: the sector's.
         seed: decides everything that chance decides.
         days: measured, after a warm-up of a tenth of them.
+        progress: told the share of the days that are done.
     """
     try:
-        run = measure(sector, models, tariff, seed=seed, days=days)
-    except ValueError as error:  # what the market or the kernel refuses
+        run = measure(sector, models, tariff, seed=seed, days=days, progress=progress)
+    except ConfigError as error:  # what the market or the kernel refuses
         return [f"steps: the line cannot run: {str(error)[:300]}"]
     problems = [*_stuck(sector, run)] or [*_left_behind(sector, run)]
     problems += _conserved(sector, run)

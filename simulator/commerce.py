@@ -3,7 +3,8 @@
 What it is: pure. It turns what the kernel told of orders and shipments into messages of the contract. A delivery and a
 return come later than what causes them, so they wait in a queue until their time; rows are said in the order of their
 times, and no cut of time changes a row. Rows of one address and kind that would share a time move by 1 ns.
-What it is not: a decision: who orders is decided in ``market.py``, what becomes of an order in the kernel.
+What it is not: a decision: who orders is decided in ``market.py``, what becomes of an order in the kernel, and when a
+parcel arrives and what comes back in ``fates.py``.
 
 An order is said when it is accepted, with the price of the whole order; a refused one is only counted. A cancellation
 is the same order again with quantity 0 and price 0. A delivery is said when the units are with the consumer, or, of an
@@ -12,14 +13,11 @@ order to stock, in the warehouse. The price of a shipment is the price of all of
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Sequence
-from itertools import accumulate
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import msgspec
-import numpy as np
 
 from contract import (
     MAX_BYTES,
@@ -35,27 +33,18 @@ from contract import (
     Shipment,
     ShipmentRow,
 )
-from simulator import chance
+from simulator.fates import Fates
 from simulator.happenings import OrderEvent, Rows, ShipmentEvent
 from simulator.later import BATCH_ROWS, Later, Row, Stream
-from simulator.market import DAY_NS
 from simulator.outgoing import Outgoing
 from simulator.sector_model import Sector
 from simulator.variants import Variants
 
 MARKET: Final = "market"
 SUPPLY: Final = "supply"
-DELIVERY_DAYS: Final = (1.0, 3.0)
-"""From the end of the line to the consumer, evenly spread (assumption); stock is in the warehouse at once."""
-RETURN_DAYS: Final = (3.0, 21.0)
-"""From the delivery to the return, evenly spread (assumption)."""
-RETURN_REASONS: Final = {"no longer wanted": 0.4, "not as described": 0.25, "defect": 0.2, "damaged in transport": 0.15}
-"""Why units come back, and how often (assumption)."""
 _MILLION: Final = 1_000_000
 _ROW_BYTES: Final = 350  # more than an order's row takes without its options
 _STATUS: Final = {event: event.name.lower() for event in ShipmentEvent}
-
-_DRAWS: Final = 4  # of an order: the way, the days until the return, its reason, and whether a single unit comes back
 
 
 class _Placed(NamedTuple):
@@ -85,10 +74,9 @@ class Commerce:
         self._sector, self._boot, self._next_seq = sector, boot, next_seq
         self._channels, self._materials = sector.demand.channels, sector.materials
         self._variants = Variants(sector.options, sector.product)
-        self._seed, self._names = seed, (enterprise, site)
-        self._stream = chance.key(seed, "commerce", enterprise, site)
+        self._fates = Fates(seed, enterprise, site)
         self._market = tuple(Address(enterprise, site, MARKET, channel.id, "consumers") for channel in self._channels)
-        supply = {s.id: Address(enterprise, site, SUPPLY, s.id, "shipments") for s in sector.suppliers}
+        supply = {s.id: supplier_address(enterprise, site, s.id) for s in sector.suppliers}
         self._supply = tuple(supply.values())
         rows = _orders_in_a_message(sector)
         self._orders = [Stream(address, Order, rows) for address in self._market]
@@ -225,27 +213,14 @@ class Commerce:
         )
 
     def _deliver(self, t_ns: int, order: int, placed: _Placed) -> None:
-        """Draw now when the units arrive and which of them come back."""
-        channel, first = self._channels[placed.channel], order * _DRAWS
-        if channel.personalised:
-            t_ns += _days(DELIVERY_DAYS, chance.uniform(self._stream, first))
-        name = order_name(order)
+        """It is known from now on when the units arrive and which of them come back."""
+        channel, name = self._channels[placed.channel], order_name(order)
+        t_ns += self._fates.way_ns(order, channel)
         row = DeliveryRow(t=t_ns, order=name, quantity=placed.units)
         self._later.wait(self._deliveries[placed.channel], row, placed.due_ns)
-        back = self._back(order, placed.units, channel.return_pct / 100)
-        if back:
-            t_ns += _days(RETURN_DAYS, chance.uniform(self._stream, first + 1))
-            reason = _reason(chance.uniform(self._stream, first + 2))
-            self._later.wait(self._returns[placed.channel], ReturnRow(t=t_ns, order=name, quantity=back, reason=reason))
-
-    def _back(self, order: int, units: int, p: float) -> int:
-        """How many units come back: each for itself, with probability ``p``."""
-        if not p:
-            return 0
-        if units == 1:
-            return int(chance.uniform(self._stream, order * _DRAWS + 3) < p)
-        stream = chance.key(self._seed, "returns", *self._names, str(order))
-        return int(np.count_nonzero(chance.uniforms(stream, np.arange(units)) < p))
+        if back := self._fates.back(order, placed.units, channel):
+            gone = ReturnRow(t=t_ns + back.after_ns, order=name, quantity=back.units, reason=back.reason)
+            self._later.wait(self._returns[placed.channel], gone)
 
     def _moved(self, row: Any) -> None:
         """A shipment is promised, shipped or received."""
@@ -285,6 +260,11 @@ class Commerce:
             count["returned_units"] += row.quantity
 
 
+def supplier_address(enterprise: str, site: str, supplier: str) -> Address:
+    """Who speaks of a supplier's shipments to a site."""
+    return Address(enterprise, site, SUPPLY, supplier, "shipments")
+
+
 def order_name(number: int) -> str:
     """What an order is called on the wire, wherever it is named."""
     return f"o-{number:06d}"
@@ -298,13 +278,3 @@ def _orders_in_a_message(sector: Sector) -> int:
 
 def _json_bytes(text: object) -> int:
     return len(msgspec.json.encode(text))
-
-
-def _days(limits: Sequence[float], u: float) -> int:
-    """Evenly spread between two numbers of days, in ns."""
-    return round((limits[0] + (limits[1] - limits[0]) * u) * DAY_NS)
-
-
-def _reason(u: float) -> str:
-    limits = list(accumulate(RETURN_REASONS.values()))
-    return list(RETURN_REASONS)[min(bisect_right(limits, u), len(limits) - 1)]

@@ -164,6 +164,11 @@ def kept() -> int:
     return 0 if _FOLDER is None else sum(1 for _ in Path(_FOLDER).glob("*.nbi"))
 
 
+def to_keep() -> int:
+    """How many functions there are, and so how many have code in the cache when all are compiled."""
+    return sum(len(_USES.findall(text.decode())) for text in sources().values())
+
+
 def warmed() -> bool:
     """Note that all functions are compiled; says whether code is kept, so that the next start finds it."""
     mark = _mark()

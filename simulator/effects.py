@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from contract import Address, CommandRow, ReplyRow
 from simulator import actions
+from simulator.commerce import supplier_address
 from simulator.energy import NO_ROWS
 from simulator.fault_plan import FaultPlan, Planned
 from simulator.happenings import Doing, Rows
@@ -243,7 +244,7 @@ class Effects:
         found: dict[int, None] = {}
         for site in self._park.sites:
             for material in site.sector.materials:
-                address = Address(site.enterprise, site.site, "supply", material.supplier, "shipments")
+                address = supplier_address(site.enterprise, site.site, material.supplier)
                 if planned.hits(address.path) and planned.fault.material in ("", material.id):
                     found[self._stocks[site.enterprise, material.id]] = None
         return list(found)

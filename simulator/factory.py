@@ -22,6 +22,7 @@ from simulator.fault_plan import FaultPlan, ledger_line
 from simulator.fault_targets import Targets, targets_of
 from simulator.happenings import Happenings, Rows
 from simulator.kernel import MachineTruth
+from simulator.limits import refusing
 from simulator.outgoing import Outgoing
 from simulator.plant import DAY_NS, MINUTE_NS, Park, Site
 from simulator.signal_faults import SensorFault
@@ -44,6 +45,9 @@ class Factory:
         start_ns: where plant time begins.
         plan: the faults of the run; none without it, and commands may add to it.
         horizon_ns: how far shifts and prices are laid out.
+
+    Raises:
+        ConfigError: a park that can never run, or that asks for more than can be simulated.
     """
 
     def __init__(
@@ -53,7 +57,8 @@ class Factory:
         self.start_ns = start_ns
         self.plan = plan or FaultPlan(park.seed, start_ns, targets(park))
         world = world_of(park, start_ns, horizon_ns or start_ns + HORIZON_NS)
-        self.plant = kernel.start(world, park.seed, start_ns)
+        with refusing(park.name):
+            self.plant = kernel.start(world, park.seed, start_ns)
         self._bookings = Bookings(park, boot, start_ns)
         stocks = [material.name.partition("/")[2] for material in world.materials]
         bands = {site.enterprise: Bands(site.tariff) for site in park.sites}
@@ -227,7 +232,9 @@ class _House:
         self.site = site
         self.speaker = speaker
         self.voices = [Voice(site, address, step, bands, start_ns) for address, step in site.machines]
-        self.meter = Metered(Meter.constant(ENERGY, round(site.sector.aux_kw * 1000), start_ns), bands, start_ns)
+        with refusing(f"sector {site.sector.id}: aux_kw"):
+            meter = Meter.constant(ENERGY, round(site.sector.aux_kw * 1000), start_ns)
+        self.meter = Metered(meter, bands, start_ns)
 
     def truth(self, now_ns: int) -> Iterator[tuple[str, dict[str, Any]]]:
         """The meter's line of the ledger."""

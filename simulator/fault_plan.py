@@ -2,8 +2,8 @@
 
 What it is: a pure schedule. Each fault lasts from its start to its end, which is not part of it; what is asked of a
 stretch of time does not depend on how time is cut into stretches.
-What it is not: what the faults do. Who does it runs from one change to the next (``changes``), so that all that is said
-within one stretch was said under the same faults.
+What it is not: what the faults do. Who does it runs from one change to the next (``next_change``), so that all that is
+said within one stretch was said under the same faults.
 """
 
 from __future__ import annotations
@@ -100,11 +100,6 @@ class FaultPlan:
         times = [t for one in self._planned for t in (one.start_ns, one.end_ns) if after_ns < t < NEVER]
         return min(times, default=None)
 
-    def changes(self, from_ns: int, until_ns: int) -> list[int]:
-        """All times in [from, until) at which a fault begins or ends, in order."""
-        times = {t for one in self._planned for t in (one.start_ns, one.end_ns)}
-        return sorted(t for t in times if from_ns <= t < until_ns)
-
     def starting(self, at_ns: int) -> list[Planned]:
         """The faults that begin at a time, instants among them."""
         return [one for one in self._planned if one.start_ns == at_ns]
@@ -143,23 +138,12 @@ class FaultPlan:
             if one.fault.of.group == "sensor" and one.path == path
         ]
 
-    def ledger_lines(self, from_ns: int, until_ns: int) -> list[dict[str, Any]]:
-        """What the ledger says of the faults that begin in [from, until), in the order of their start.
-
-        ``end_ns`` is the planned one; None: the end of the run.
-        """
-        begun = [one for one in self._planned if from_ns <= one.start_ns < until_ns]
-        return [ledger_line(one) for one in sorted(begun, key=lambda one: (one.start_ns, one.id))]
-
-    def copy(self) -> FaultPlan:
-        """One that goes on from here by itself."""
-        other = FaultPlan(self.seed, self.zero_ns, self._targets)
-        other._planned, other._count = list(self._planned), self._count
-        return other
-
 
 def ledger_line(one: Planned) -> dict[str, Any]:
-    """A fault as plain values; ``path`` is an address or the beginning of all that it hits."""
+    """A fault as plain values; ``path`` is an address or the beginning of all that it hits.
+
+    ``end_ns`` is the planned one; None: the end of the run.
+    """
     return {
         "id": one.id,
         "kind": one.fault.kind,

@@ -8,20 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 from contract import Address
+from simulator.commerce import supplier_address
 from simulator.datafile import nearest
 from simulator.datafile_yaml import shown
 from simulator.faults import Fault
 from simulator.machine_model import MachineModel
+from simulator.plant import GATEWAY, PRODUCTION_AREA, UTILITIES
 from simulator.sector_model import Sector
-
-_PRODUCTION: Final = "production"
-_GATEWAY: Final = "gateway"
-_METER: Final = ("utilities", "power", "aux-1")
-_SUPPLY: Final = ("supply", "shipments")
-_ENERGY: Final = "energy_wh"
+from simulator.speak import ENERGY
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +48,15 @@ def targets_of(sector: Sector, models: Mapping[str, MachineModel], enterprise: s
         ContractError: a name that may not stand in an address.
     """
     machines = {f"{step.id}-{n}": models[step.model] for step in sector.steps for n in range(1, step.machines + 1)}
-    paths = {name: Address(enterprise, site, _PRODUCTION, line, name).path for name in (*machines, _GATEWAY)}
-    meter = Address(enterprise, site, *_METER)
-    supply = {s.id: Address(enterprise, site, _SUPPLY[0], s.id, _SUPPLY[1]).path for s in sector.suppliers}
+    paths = {name: Address(enterprise, site, PRODUCTION_AREA, line, name).path for name in (*machines, GATEWAY)}
+    meter = Address(enterprise, site, *UTILITIES)
+    supply = {s.id: supplier_address(enterprise, site, s.id).path for s in sector.suppliers}
     return Targets(
         enterprise=enterprise,
         paths=paths | {meter.machine: meter.path},
         sensors={name: [sensor.name for sensor in model.sensors] for name, model in machines.items()},
-        counters={name: [_ENERGY, *(medium.counter for medium in model.media)] for name, model in machines.items()}
-        | {meter.machine: [_ENERGY]},
+        counters={name: [ENERGY, *(medium.counter for medium in model.media)] for name, model in machines.items()}
+        | {meter.machine: [ENERGY]},
         suppliers=supply,
         materials={material.id: supply[material.supplier] for material in sector.materials},
     )

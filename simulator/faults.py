@@ -131,16 +131,6 @@ def fault_of_words(words: Mapping[str, str]) -> Fault:
     return Fault(**values)  # type: ignore[arg-type]
 
 
-def text_of_fault(fault: Fault) -> str:
-    """The line of text that ``fault_of_text`` reads as this fault."""
-    said: list[str] = [fault.kind]
-    for key in KEYS:
-        value = getattr(fault, "for_" if key == "for" else key)
-        if value not in ("", None):
-            said.append(f"{key}={shlex.quote(repr(value) if key == 'magnitude' else value)}")
-    return " ".join(said)
-
-
 def _check_targets(fault: Fault) -> None:
     of = fault.of
     for target in of.needs:

@@ -14,7 +14,7 @@ from typing import Final
 from simulator.factory import Factory
 from simulator.fault_plan import ledger_line
 from simulator.ledger import Ledger
-from simulator.plant import DAY_NS
+from simulator.plant import DAY_NS, SECOND_NS
 from simulator.settings import Settings
 from simulator.setup import setup
 from simulator.span import span
@@ -61,10 +61,8 @@ def run_headless(
     what = setup(settings)
     settings = what.settings
     start_ns, live_ns = span(settings, now_ns, None)
-    pace = 1.0 if isinstance(settings.speed, str) else settings.speed
-    end_ns = live_ns + round(settings.duration_s * pace * 10**9)
+    end_ns = live_ns + round(settings.duration_s * settings.pace * SECOND_NS)
     plan = what.plan(live_ns, start_ns)
-    faults = [ledger_line(one) for one in plan.all]
     factory = Factory(what.park, boot, start_ns, plan=plan, horizon_ns=end_ns + 14 * DAY_NS)
     counts = [0, 0, 0, 0]
     with Ledger(settings.ledger, boot=boot) as ledger:
@@ -74,7 +72,7 @@ def run_headless(
             start_ns=start_ns,
             machines=[voice.address.path for voice in factory.voices],
         )
-        ledger.faults(faults)
+        ledger.faults(ledger_line(one) for one in plan.all)
         _testify(ledger, factory)
         while factory.now_ns < end_ns and not stopped():
             factory.skip(min(end_ns, factory.now_ns - factory.now_ns % _SLICE_NS + _SLICE_NS))
@@ -86,19 +84,10 @@ def run_headless(
             ledger.flush()
             progress((factory.now_ns - start_ns) / max(1, end_ns - start_ns))
         ledger.end(factory.now_ns)
-    states, lots, orders, shipments = counts
     finished = sum(body["finished_units"] for _, body in factory.flows())
+    machines, (states, lots, orders, shipments) = len(factory.voices), counts
     return Outcome(
-        what.park.name,
-        settings.seed,
-        len(factory.voices),
-        start_ns,
-        factory.now_ns,
-        states,
-        lots,
-        orders,
-        shipments,
-        finished,
+        what.park.name, settings.seed, machines, start_ns, factory.now_ns, states, lots, orders, shipments, finished
     )
 
 

@@ -116,7 +116,10 @@ class Power(Part, frozen=True, kw_only=True):
 
 
 class Medium(Part, frozen=True, kw_only=True):
-    """Another medium that the machine takes, as a meter counts it: whole units of ``unit`` per hour in each state."""
+    """Another medium that the machine takes, as a meter counts it: whole units of ``unit`` per hour in each state.
+
+    ``price`` is that of one unit. Only ``checks_sector.py`` asks for it, for heat; costs count electricity alone.
+    """
 
     counter: SignalName
     unit: Annotated[str, Meta(min_length=1, max_length=20)]

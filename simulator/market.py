@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from simulator import chance
 from simulator.happenings import NEVER, Rows
+from simulator.limits import fits
 from simulator.sector_model import Channel, Demand, Option, Product
 from simulator.variants import Ints, Variants
 
@@ -77,7 +78,7 @@ class Market:
             weight, for nobody stores what hardly anyone wants (assumption); personalised orders draw from all.
 
     Raises:
-        ValueError: an unknown zone, a factor or share out of range, or more orders a day than numbers.
+        ValueError: an unknown zone, a factor, a share or a time out of range, or more orders a day than numbers.
     """
 
     def __init__(
@@ -114,6 +115,8 @@ class Market:
         peak = max(self._weekdays) * max(self._season) * (1 + max(self._hours) / 24)  # 25 hours
         if sum(flow.orders_per_day for flow in self._flows) * peak > _MOST_A_DAY:
             raise ValueError(f"demand: more than {_MOST_A_DAY} orders a day")
+        fits({"demand.planning_h, in ns": round(demand.planning_h * HOUR_NS)})
+        fits({f"channel {c.id}: quoted_days, in ns": round(c.quoted_days * DAY_NS) for c in demand.channels})
         self._days: dict[int, Rows] = {}
 
     def orders(self, from_ns: int, until_ns: int) -> Rows:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Final, TextIO
 
@@ -34,6 +36,9 @@ _FAULTS: Final = (
     "spike machine={machine} sensor={sensor} magnitude=1 at=1m for=2m",
 )
 _ACTIONS: Final = ("stop", "start", "maintain")
+_EVERY_S: Final = 0.5
+_CELLS: Final = 30
+_CLEAR: Final = "\r\x1b[K"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,34 @@ def ready(out: TextIO) -> None:
     if compiled.cold():
         out.write("qilu: compiling the simulator once (about a minute)…\n")
         out.flush()
-        precompile()
+        with _bar(out):
+            precompile()
+
+
+@contextmanager
+def _bar(out: TextIO) -> Iterator[None]:
+    """How much is compiled, for as long as the body runs; only at a terminal. The compiler has no hook for it."""
+    if not out.isatty():
+        yield
+        return
+    over, total, began = threading.Event(), compiled.to_keep(), time.monotonic()
+
+    def show() -> None:
+        while not over.wait(_EVERY_S):
+            done = min(1.0, compiled.kept() / total)
+            cells = "#" * int(done * _CELLS)
+            out.write(f"{_CLEAR}compiling [{cells:.<{_CELLS}}] {100 * done:3.0f} %, {time.monotonic() - began:.0f} s")
+            out.flush()
+
+    watcher = threading.Thread(target=show, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+        out.write(_CLEAR)
+        out.flush()
 
 
 def _use_everything() -> None:
@@ -89,7 +121,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     as_json = parser.parse_args(arguments).json
     try:
-        outcome = precompile()
+        with _bar(sys.stderr):
+            outcome = precompile()
     except QiluError as error:
         sys.stderr.write(f"precompile: {error}\n")
         return 2

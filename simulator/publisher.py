@@ -46,6 +46,8 @@ class Publisher:
         client_id: the MQTT client identifier; two clients of one name throw each other out.
         will: topic and payload that the broker publishes when this client vanishes without a word.
         on_acked: called once for each message, in order of acknowledgement, when the broker has taken it.
+        listen: topics to subscribe to, anew on each connection.
+        on_message: called with topic and payload of each message that comes to them.
         keep_trying: wait for a broker that is not there yet, for ever; otherwise the first connection must succeed.
         window: how many messages may be under way at once.
         sleep, jitter: how to wait, and a number in [0, 1) that spreads the reconnecting of many.
@@ -209,8 +211,10 @@ class Publisher:
     async def _hear(self, client: _Client) -> None:
         """Hand on what comes to the topics listened to, until the link is gone."""
         try:
-            for topic in self._listen:
-                await client.subscribe(topic, qos=1)
+            codes = {topic: (await client.subscribe(topic, qos=1))[0] for topic in self._listen}
+            for topic, code in codes.items():
+                if getattr(code, "is_failure", False):
+                    _LOG.warning("%s: %s refused: %s; check the rights of the user", self._place, topic, code)
             self._subscribed.set()
             async for message in client.messages:
                 if self._on_message is not None and isinstance(message.payload, bytes):

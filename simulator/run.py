@@ -196,19 +196,18 @@ class _Run:
         """Let time pass: at a speed by the clock, or as fast as it goes."""
         self.progress.phase = "live"
         speed, duration_s = self.settings.speed, self.settings.duration_s
-        pace = 1.0 if isinstance(speed, str) else speed
         period_ns = self.settings.live_telemetry_s * SECOND_NS
         start_ns, wall_ns = self.factory.now_ns, self.clock_ns()
         if self.on_wall_time:
             wall_ns = min(wall_ns, start_ns)  # the rest that catching up has left; what runs ahead stays ahead
-        end_ns = start_ns + round(duration_s * pace * SECOND_NS) if duration_s else None
+        end_ns = start_ns + round(duration_s * self.settings.pace * SECOND_NS) if duration_s else None
         _LOG.info("live at speed %s", speed)
         while not self.stop.is_set() and self.factory.now_ns != end_ns:
             if isinstance(speed, str):
                 goal_ns = _next_multiple(self.factory.now_ns, FAST_SLICE_NS)
             else:
                 await sleep(TICK_S - self.clock_ns() / SECOND_NS % TICK_S)  # samples of a full second wait for no tick
-                goal_ns = start_ns + round((self.clock_ns() - wall_ns) * pace)
+                goal_ns = start_ns + round((self.clock_ns() - wall_ns) * speed)
             goal_ns = max(goal_ns, self.factory.now_ns)  # a wall clock may be set back; plant time waits for it
             await self.advance(goal_ns if end_ns is None else min(goal_ns, end_ns), period_ns)
 

@@ -7,7 +7,6 @@ What it is not: what runs (``factory.py``), and not the settings of a program: w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
@@ -18,7 +17,7 @@ from contract.address import check_level
 from simulator import durations
 from simulator.faults import Fault, with_key
 from simulator.machine_model import Id, NotNegative, Part, Share, Text
-from simulator.sector_model import Channel, Demand, Dispatch, Policies
+from simulator.sector_model import Dispatch, Policies
 from simulator.settings import MAX_SPEED, Period
 
 MAX_ENTERPRISES: Final = 20
@@ -38,21 +37,6 @@ class ScenarioDemand(Part, frozen=True, kw_only=True):
 
     factor: Annotated[float, Meta(gt=0, le=100)] = 1.0
     personalised: Share | None = None
-
-    def over(self, demand: Demand) -> Demand:
-        """The sector's demand with what is different; raises ValueError when no channel can take its share."""
-        channels: Sequence[Channel] = demand.channels
-        if self.personalised is not None:
-            wanted = {True: self.personalised, False: 1 - self.personalised}
-            there = {kind: sum(c.share for c in channels if c.personalised is kind) for kind in wanted}
-            for kind, share in wanted.items():
-                if share > 0 and there[kind] == 0:
-                    raise ValueError(f"personalised: the sector has no channel of {'' if kind else 'not '}such orders")
-            scale = {kind: share / there[kind] if there[kind] else 0.0 for kind, share in wanted.items()}
-            channels = [msgspec.structs.replace(c, share=c.share * scale[c.personalised]) for c in channels]
-        return msgspec.structs.replace(
-            demand, units_per_day=demand.units_per_day * self.factor, channels=list(channels)
-        )
 
 
 class ScenarioPolicies(Part, frozen=True, kw_only=True):

@@ -12,18 +12,14 @@ from typing import Final
 from contract import ConfigError
 from simulator import durations
 from simulator.catalogue import Catalogue
-from simulator.datafile import nearest, parse
+from simulator.datafile import nearest
 from simulator.fault_plan import FaultPlan
 from simulator.fault_targets import Targets, locate, targets_of
 from simulator.faults import Fault
+from simulator.market import channel_shares
 from simulator.scenario import Scenario, Tenant
 
 _NAMES: Final = ("enterprise", "site", "line")
-
-
-def scenario_of(text: bytes, source: str) -> Scenario:
-    """The scenario in a file's bytes; raises ConfigError with the file, the line and the key."""
-    return parse(text, Scenario, source)
 
 
 def check_scenario(scenario: Scenario, catalogue: Catalogue) -> None:
@@ -42,18 +38,12 @@ def scenario_problems(scenario: Scenario, catalogue: Catalogue) -> Iterator[str]
             yield f"{key}sector: no sector {tenant.sector!r}{nearest(tenant.sector, known)}"
             continue
         try:
-            tenant.demand.over(catalogue.sector(tenant.sector).demand)
+            channel_shares(catalogue.sector(tenant.sector).demand.channels, tenant.demand.personalised)
         except ValueError as error:
-            yield f"{key}demand.{error}"
+            yield f"{key}demand: {error}"
         targets.append(_targets(tenant, catalogue))
     if len(targets) == len(scenario.tenants(*_NAMES)):
         yield from _fault_problems(scenario, targets)
-
-
-def fault_problems(fault: Fault, scenario: Scenario, catalogue: Catalogue) -> Iterator[str]:
-    """What is wrong with one fault more, such as one of the command line; the scenario itself must be right."""
-    targets = [_targets(tenant, catalogue) for tenant in scenario.tenants(*_NAMES)]
-    yield from _problems_of(fault, scenario, targets)
 
 
 def _targets(tenant: Tenant, catalogue: Catalogue) -> Targets:

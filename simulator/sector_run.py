@@ -6,7 +6,7 @@ What it is not: a judgement; ``checks_sector.py`` has those.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
@@ -107,7 +107,14 @@ class Run:
 
 
 def measure(
-    sector: Sector, models: Mapping[str, MachineModel], tariff: Tariff, *, seed: int, days: int, load: float = 1.0
+    sector: Sector,
+    models: Mapping[str, MachineModel],
+    tariff: Tariff,
+    *,
+    seed: int,
+    days: int,
+    load: float = 1.0,
+    progress: Callable[[float], object] = lambda _: None,
 ) -> Run:
     """Run a line and measure so many days.
 
@@ -118,28 +125,29 @@ def measure(
         seed: decides everything that chance decides.
         days: to measure.
         load: the demand as a share of what the slowest step would make if it never lost a second.
+        progress: told the share of the days that are done, those of the warm-up included.
 
     Raises:
-        ValueError: the market or the kernel refuses the sector.
+        ConfigError: the market or the kernel refuses the sector.
     """
     start_ns = round(datetime(*START, tzinfo=ZoneInfo(tariff.timezone)).timestamp()) * SECOND_NS
     warm = max(1, round(days * WARM_SHARE), min(days, ceil(WARM_UNITS / capacity_per_day(sector))))
-    demand = replace(sector.demand, season=[1.0] * 12, book_days=max(sector.demand.book_days, BOOK_DAYS))
-    site = Site(
-        replace(sector, demand=demand), models, tariff, seed, "check", "site", "line",
-        demand_factor=load * capacity_per_day(sector) / demand.units_per_day,
-    )  # fmt: skip
-    factory = Factory(Park((site,)), "00", start_ns, horizon_ns=start_ns + (warm + days + 9) * DAY_NS)
+    park = Park((_site(sector, models, tariff, seed, load),))
+    factory = Factory(park, "00", start_ns, horizon_ns=start_ns + (warm + days + 9) * DAY_NS)
     step_of = np.repeat(np.arange(len(sector.steps)), [step.machines for step in sector.steps])
     lots = _Lots(step_of)
-    for day in range(1, warm + 1):
+
+    def work(day: int) -> None:
         factory.skip(start_ns + day * DAY_NS)
         lots.note(factory.take_happened())
+        progress(day / (warm + days))
+
+    for day in range(1, warm + 1):
+        work(day)
     first, held = factory.truth(), _held(factory.plant)
     before, measured = first, []
     for day in range(warm + 1, warm + days + 1):
-        factory.skip(start_ns + day * DAY_NS)
-        lots.note(factory.take_happened())
+        work(day)
         now = factory.truth()
         done = _steps_done(sector, before, now)
         measured.append(
@@ -206,6 +214,15 @@ class _Lots:
             more = max(size, 2 * len(self._t_ns)) - len(self._t_ns)
             self._t_ns = np.concatenate([self._t_ns, np.zeros(more, np.int64)])
             self._step = np.concatenate([self._step, np.zeros(more, np.int64)])
+
+
+def _site(sector: Sector, models: Mapping[str, MachineModel], tariff: Tariff, seed: int, load: float) -> Site:
+    """The line under a demand that is the same in all months; ``load`` as in ``measure``."""
+    demand = replace(sector.demand, season=[1.0] * 12, book_days=max(sector.demand.book_days, BOOK_DAYS))
+    return Site(
+        replace(sector, demand=demand), models, tariff, seed, "check", "site", "line",
+        demand_factor=load * capacity_per_day(sector) / demand.units_per_day,
+    )  # fmt: skip
 
 
 def _held(plant: Plant) -> list[int]:

@@ -75,6 +75,11 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 0.0
 
     @property
+    def pace(self) -> float:
+        """What one second of ``duration_s`` is in plant time; at ``max``, where no clock paces, a plant second."""
+        return 1.0 if isinstance(self.speed, str) else self.speed
+
+    @property
     def live_telemetry_s(self) -> int:
         """The period of samples when live.
 

@@ -19,7 +19,8 @@ from simulator.factory import targets
 from simulator.fault_plan import FaultPlan
 from simulator.faults import Fault, fault_of_text
 from simulator.plant import HOUR_NS, SECOND_NS, Park, Site
-from simulator.scenario import Scenario, ScenarioPolicies, Tenant
+from simulator.scenario import Scenario, ScenarioPolicies, Shared, Tenant
+from simulator.scenario_check import check_scenario
 from simulator.settings import Settings
 
 _FROM_SCENARIO: Final = ("seed", "speed", "start")
@@ -56,23 +57,18 @@ def setup(settings: Settings) -> Setup:
     """
     catalogue = Catalogue(Path(settings.catalogue) if settings.catalogue else None)
     faults = [(_fault(text), "settings") for text in settings.faults]
-    if not settings.scenario:
-        names = (settings.enterprise, settings.site, settings.line)
-        scenario = Scenario(id="settings", name="settings", sector=settings.sector, shifts=settings.shifts or "sector")
-        tenant = scenario.tenants(*names)[0]._replace(seed=settings.seed)
-        return Setup(Park((_site(tenant, catalogue),)), settings, tuple(faults))
-    scenario = load_scenario(settings.scenario, catalogue)
-    effective = merged(settings, scenario) if settings.scenario_first else settings
-    scenario = msgspec.structs.replace(scenario, seed=effective.seed)
-    sites = tuple(
-        _site(tenant, catalogue) for tenant in scenario.tenants(effective.enterprise, effective.site, effective.line)
-    )
-    own = [(fault, "scenario") for fault in scenario.faults]
-    if scenario.park is None:
-        return Setup(Park(sites), effective, (*own, *faults))
-    shared = scenario.park.shared
-    park = Park(sites, shared.technicians, shared.power_limit_kw, shared.warehouse)
-    return Setup(park, effective, (*own, *faults))
+    if settings.scenario:
+        scenario = load_scenario(settings.scenario, catalogue)
+        check_scenario(scenario, catalogue)
+        settings = merged(settings, scenario) if settings.scenario_first else settings
+    else:
+        scenario = Scenario(id="settings", name="settings", sector=settings.sector)
+    scenario = msgspec.structs.replace(scenario, seed=settings.seed)
+    tenants = scenario.tenants(settings.enterprise, settings.site, settings.line)
+    sites = [_site(one._replace(shifts=settings.shifts or one.shifts), catalogue) for one in tenants]
+    shared = scenario.park.shared if scenario.park is not None else Shared()
+    park = Park(tuple(sites), shared.technicians, shared.power_limit_kw, shared.warehouse)
+    return Setup(park, settings, (*((fault, "scenario") for fault in scenario.faults), *faults))
 
 
 def load_scenario(name: str, catalogue: Catalogue) -> Scenario:

@@ -14,16 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.compiled import compiled
+from simulator.kernel.draws import bits, uniform
+from simulator.line import NOISE_GROWTH
 from simulator.signal_shapes import (
     LOAD_KNOT_NS,
     LONG_AGO,
     NOISE,
-    NOISE_GROWTH,
     OSCILLATION,
     PER_LOAD,
     SPIKE,
     ambient,
-    bits,
     hum,
     severity,
     shown,
@@ -31,7 +31,6 @@ from simulator.signal_shapes import (
     struck,
     swing,
     turned,
-    uniform,
 )
 
 SENSOR: Final = np.dtype(

@@ -7,7 +7,7 @@ What it is not: a failure of the machine; that shows in the values themselves.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,7 +77,8 @@ def _added(fault: SensorFault, times: Times) -> Floats | float:
             return np.asarray((times - fault.start_ns) / (fault.end_ns - fault.start_ns), np.float64)
         case "spike":
             chance = SPIKE_CELL_NS / SPIKE_INTERVAL_NS
-            return struck_many(np.uint64(fault.stream), times, chance).astype(np.float64)
+            stream: Any = np.uint64(fault.stream)  # all 64 bits of it, as one type for the compiler
+            return struck_many(stream, times, chance).astype(np.float64)
         case "noise":
             return bells(fault.stream, times)
         case _:

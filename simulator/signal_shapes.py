@@ -1,7 +1,7 @@
 """The parts that a sensor's value is made of, one by one: compiled, and pure functions of time.
 
-What it is: random numbers by counting, noise, load, ambient, steady and growing swings, and how each pattern of a
-coming failure shows. ``docs/signals.md`` has the formulas and their sources.
+What it is: noise, load, ambient, steady and growing swings, and how each pattern of a coming failure shows.
+``docs/signals.md`` has the formulas and their sources.
 What it is not: a sensor; ``signal_core.py`` puts the parts together.
 """
 
@@ -14,15 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.compiled import compiled
+from simulator.kernel import draws
+from simulator.kernel.draws import bell, uniform
+from simulator.line import WEAR_STEEPNESS
 
 SECOND_NS: Final = 1_000_000_000
 MINUTE_NS: Final = 60 * SECOND_NS
 HOUR_NS: Final = 60 * MINUTE_NS
 WEAR, DRIFT, NOISE, SPIKE, STEP, SATURATE, OSCILLATION = range(7)
-STEEPNESS: Final = 4.0
-"""Of wear, (e^(k·u) - 1) / (e^k - 1), and of saturation, (1 - e^(-k·u)) / (1 - e^-k)."""
-NOISE_GROWTH: Final = 4.0
-"""A failure that shows as noise multiplies it by 1 + this at the end."""
+SATURATION: Final = 4.0
+"""How early and how fast saturation shows: (1 - e^(-k·u)) / (1 - e^-k) with this k."""
 WANDER: Final = 0.1
 """The part of a drift that wanders, as a share of its span."""
 LOAD_KNOT_NS: Final = 10 * MINUTE_NS
@@ -46,48 +47,11 @@ SPIKE_FIRST: Final = 0.05
 SPIKE_LAST: Final = 20.0
 """Impulses per P-F interval when the failure begins to show, and at the failure."""
 
-_GAMMA: Final = np.uint64(0x9E3779B97F4A7C15)
-_MIX_1: Final = np.uint64(0xBF58476D1CE4E5B9)
-_MIX_2: Final = np.uint64(0x94D049BB133111EB)
-_11: Final = np.uint64(11)
-_16: Final = np.uint64(16)
-_27: Final = np.uint64(27)
-_30: Final = np.uint64(30)
-_31: Final = np.uint64(31)
-_32: Final = np.uint64(32)
-_48: Final = np.uint64(48)
-_ONE: Final = np.uint64(1)
-_LOW: Final = np.uint64(0xFFFF)
-_BELL_MEAN: Final = 2.0 * 65535
-_BELL_SD: Final = sqrt((65536**2 - 1) / 3)
 _WHITE: Final = sqrt(WHITE_SHARE)
 _COLOURED: Final = sqrt((1 - WHITE_SHARE) / 2)
 _TURN: Final = 2 * pi
-_PER_WEAR: Final = 1 / expm1(STEEPNESS)
-_PER_SATURATION: Final = 1 / expm1(-STEEPNESS)
-
-
-@compiled
-def bits(stream: np.uint64, n: int) -> np.uint64:
-    """``chance.bits``."""
-    z = stream + (np.uint64(n) + _ONE) * _GAMMA
-    z = (z ^ (z >> _30)) * _MIX_1
-    z = (z ^ (z >> _27)) * _MIX_2
-    return z ^ (z >> _31)
-
-
-@compiled
-def uniform(stream: np.uint64, n: int) -> float:
-    """``chance.uniform``."""
-    return (np.int64(bits(stream, n) >> _11) + 0.5) * 2.0**-53
-
-
-@compiled
-def bell(stream: np.uint64, n: int) -> float:
-    """``chance.bell``."""
-    b = bits(stream, n)
-    total = (b & _LOW) + ((b >> _16) & _LOW) + ((b >> _32) & _LOW) + (b >> _48)
-    return (np.int64(total) - _BELL_MEAN) / _BELL_SD
+_PER_WEAR: Final = 1 / expm1(WEAR_STEEPNESS)
+_PER_SATURATION: Final = 1 / expm1(-SATURATION)
 
 
 @compiled
@@ -102,7 +66,7 @@ def between(here: float, there: float, along: float) -> float:
 
 
 @compiled
-def hum(white: np.uint64, memory: np.uint64, times: NDArray[np.int64]) -> NDArray[np.float64]:
+def hum(white: int, memory: int, times: NDArray[np.int64]) -> NDArray[np.float64]:
     """Noise at times: mean 0, standard deviation 1, at 1 Hz correlated like a first-order process of 0.9.
 
     What belongs to a knot is drawn once for all times in order that follow it.
@@ -156,15 +120,12 @@ def ambient(t_ns: int) -> float:
 
 @compiled
 def severity(age_ns: int, life_ns: int, visible_ns: int) -> float:
-    """How far the P-F interval has gone, 0 to 1: it is at most the second half of the life (``line.severity``)."""
-    begin = max(life_ns // 2, life_ns - visible_ns)
-    if age_ns <= begin:
-        return 0.0
-    return min(1.0, (age_ns - begin) / (life_ns - begin))
+    """How far the P-F interval has gone, 0 to 1: it is at most the second half of the life."""
+    return draws.severity(0, visible_ns, age_ns, life_ns)
 
 
 @compiled
-def _value_noise(stream: np.uint64, octave: int, knots: int, u: float) -> float:
+def _value_noise(stream: int, octave: int, knots: int, u: float) -> float:
     """Lines between random knots in -1 to 1; nothing at both ends."""
     place = u * knots
     k = min(int(place), knots - 1)
@@ -174,7 +135,7 @@ def _value_noise(stream: np.uint64, octave: int, knots: int, u: float) -> float:
 
 
 @compiled
-def wander(stream: np.uint64, u: float) -> float:
+def wander(stream: int, u: float) -> float:
     """Like a random walk tied down at both ends, within ±1: each next octave is four times as fast and half as wide."""
     return (
         _value_noise(stream, 1, 8, u) + _value_noise(stream, 2, 32, u) / 2 + _value_noise(stream, 3, 128, u) / 4
@@ -182,7 +143,7 @@ def wander(stream: np.uint64, u: float) -> float:
 
 
 @compiled
-def struck(stream: np.uint64, t_ns: int, chance: float) -> bool:
+def struck(stream: int, t_ns: int, chance: float) -> bool:
     """Whether an impulse goes on at a time: one per cell with this probability, its place and length drawn."""
     for cell in (t_ns // SPIKE_CELL_NS, t_ns // SPIKE_CELL_NS - 1):
         if uniform(stream, 3 * cell) < chance:
@@ -200,21 +161,21 @@ def spike_chance(u: float, tau_ns: float) -> float:
 
 
 @compiled
-def shown(pattern: int, u: float, life: np.uint64) -> float:
+def shown(pattern: int, u: float, life: int) -> float:
     """How much of the way to the value at failure is gone at a severity; ``life`` is the stream of this life."""
     if pattern == WEAR:
-        return expm1(STEEPNESS * u) * _PER_WEAR
+        return expm1(WEAR_STEEPNESS * u) * _PER_WEAR
     if pattern == DRIFT:
         return u + WANDER * wander(life, u)
     if pattern == STEP:
         return 1.0 if u > 0.0 and u >= uniform(life, 0) else 0.0
     if pattern == SATURATE:
-        return expm1(-STEEPNESS * u) * _PER_SATURATION
+        return expm1(-SATURATION * u) * _PER_SATURATION
     return u
 
 
 @compiled
-def struck_many(stream: np.uint64, times: NDArray[np.int64], chance: float) -> NDArray[np.bool_]:
+def struck_many(stream: int, times: NDArray[np.int64], chance: float) -> NDArray[np.bool_]:
     """``struck`` at many times."""
     found = np.empty(len(times), np.bool_)
     for j in range(len(times)):

@@ -149,15 +149,6 @@ def grid(from_ns: int, until_ns: int, period_ns: int) -> Times:
     return np.arange(-(-from_ns // period_ns), -(-until_ns // period_ns), dtype=np.int64) * period_ns
 
 
-def due(sensor: SensorModel, t_ns: Times, period_ns: int) -> NDArray[np.bool_]:
-    """At which times of the grid a sensor is sampled: a slow one at the first after each multiple of its own period."""
-    own_ns = round(shapes.SECOND_NS / sensor.sample_hz)
-    if own_ns <= period_ns:
-        return np.ones(len(t_ns), np.bool_)
-    first: NDArray[np.bool_] = t_ns // own_ns != (t_ns - period_ns) // own_ns
-    return first
-
-
 def _rows(entered: Rows) -> Times:
     """States as whole numbers, one row each: every column of ``ENTERED`` is one."""
     if len(entered) == 0:

@@ -10,19 +10,16 @@ and the points of the earlier start would be overwritten where their times are e
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from contract import ConfigError
 from contract.parts import Time
+from simulator.durations import moment_ns
 from simulator.plant import HOUR_NS, SECOND_NS
 from simulator.settings import Settings
-
-LAST_YEAR: Final = 2200
-"""Of ``simulator.start``: historians take times to the end of 2261, and a run goes on from its start."""
 
 
 class Span(NamedTuple):
@@ -40,7 +37,7 @@ def span(settings: Settings, now_ns: int, told_ns: int | None) -> Span:
     """
     history_ns = round(settings.history_h * HOUR_NS)
     if settings.start:
-        start_ns = _parsed(settings.start)
+        start_ns = _set_start(settings.start)
         live_ns = start_ns + history_ns
     else:
         start_ns = _full_second(now_ns - history_ns)
@@ -54,19 +51,11 @@ def _full_second(t_ns: int) -> int:
     return t_ns - t_ns % SECOND_NS
 
 
-def _parsed(text: str) -> int:
+def _set_start(text: str) -> int:
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(
-            f"configuration: simulator.start {text!r} is not an ISO 8601 time such as 2026-01-01T00:00:00Z"
-        ) from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    start_ns = (since.days * 86_400 + since.seconds) * SECOND_NS + since.microseconds * 1000
-    if start_ns < 0 or moment.year > LAST_YEAR:
-        raise ConfigError(f"configuration: simulator.start {text!r} lies before 1970 or after {LAST_YEAR}")
-    return start_ns
+        return moment_ns(text)
+    except ValueError as error:
+        raise ConfigError(f"configuration: simulator.start: {error}") from None
 
 
 class Told:

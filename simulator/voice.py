@@ -18,6 +18,7 @@ from simulator.energy import NO_ROWS, Meter, consumption, electricity
 from simulator.fault_plan import FaultPlan
 from simulator.happenings import Rows
 from simulator.kernel import MachineTruth
+from simulator.limits import refusing
 from simulator.outgoing import Outgoing
 from simulator.plant import Site, ideal_cycle_ns, operators_of
 from simulator.sector_model import StepModel
@@ -84,6 +85,9 @@ class Voice:
         step: what it does.
         bands: the site's tariff.
         start_ns: when the run begins.
+
+    Raises:
+        ConfigError: a machine that draws more than a meter can count.
     """
 
     def __init__(self, site: Site, address: Address, step: StepModel, bands: Bands, start_ns: int) -> None:
@@ -93,7 +97,8 @@ class Voice:
         self.model = model
         self.ideal_ns = ideal_cycle_ns(step)
         rates = {ENERGY: electricity(model.power_kw), **{m.counter: consumption(m) for m in model.media}}
-        self.metered = Metered(Meter(rates, start_ns), bands, start_ns)
+        with refusing(f"sector {site.sector.id}: step {step.id}: machine model {model.id}"):
+            self.metered = Metered(Meter(rates, start_ns), bands, start_ns)
         own = behaviour_of(model, site.seed, address.path)
         self.signals = MachineSignals(model.sensors, site.seed, address.path, own)
         self._site = site

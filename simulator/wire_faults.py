@@ -5,8 +5,8 @@ held back is let go in order; nothing is lost but by ``drop_telemetry``, and wha
 the ledger's promise, which knows what is to be sent and nothing else.
 What it is not: a broken link; that is the publisher's business.
 
-The caller runs from one change of the plan to the next (``FaultPlan.changes``): all messages of one call were said in a
-stretch of time in which the same faults lasted.
+The caller runs from one change of the plan to the next (``FaultPlan.next_change``): all messages of one call were said
+in a stretch of time in which the same faults lasted.
 """
 
 from __future__ import annotations
@@ -95,13 +95,6 @@ class WireFaults:
         dropped, self._dropped = self._dropped, []
         return dropped
 
-    def copy(self) -> WireFaults:
-        """One that goes on from here by itself, with a copy of the plan."""
-        other = WireFaults(self._plan.copy())
-        other._queues = {path: deque(queue) for path, queue in self._queues.items()}
-        other._late, other._rank, other._dropped = dict(self._late), self._rank, list(self._dropped)
-        return other
-
     def _waiting(self) -> list[str]:
         return list(dict.fromkeys([*self._queues, *self._late]))
 
@@ -164,11 +157,6 @@ class WireFaults:
         before = self._late.pop(path, None)
         if before is not None:
             yield from _said(before, before.rank)
-
-
-def skew_ns(plan: FaultPlan, path: str, t_ns: int) -> int:
-    """How far the clock of an address is wrong at a time."""
-    return sum(_skew_ns(one) for one in plan.at(t_ns) if one.fault.kind == "clock_skew" and one.hits(path))
 
 
 def _skew_ns(one: Planned) -> int:

@@ -8,18 +8,20 @@ What it is not: running, and not a place for figures: they stand in the data fil
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, timedelta
+from dataclasses import fields
 from math import ceil, log, sqrt
-from typing import Final
-from zoneinfo import ZoneInfo
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from contract import Tariff
+from contract import ConfigError
 from simulator import sector_model as model
+from simulator.kernel.layout import MAX_PENDING
+from simulator.limits import MOST, MOST_CELLS, MOST_LOTS, fits, refusing
 from simulator.line import Line, Material, Mode, Step, World
 from simulator.plant import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, Park, Site, ideal_cycle_ns
+from simulator.shifts import break_times, toggles
 from simulator.truth import Bands
 
 MILLION: Final = 1_000_000
@@ -29,31 +31,34 @@ DEFECT_SIGMA: Final = 0.5
 
 
 def world_of(park: Park, start_ns: int, horizon_ns: int) -> World:
-    """The kernel's world; shifts and prices are known up to the horizon, after which everything is open."""
-    calendars: dict[tuple[int, ...], int] = {}
-    breaks: list[frozenset[int]] = []
+    """The kernel's world; shifts and prices are known up to the horizon, after which everything is open.
+
+    Raises:
+        ConfigError: a figure that is too large to be simulated, or sites that wait for cheap power under two tariffs.
+    """
+    calendars: dict[tuple[tuple[int, ...], frozenset[int]], int] = {}
     stocks = _Stocks(park)
     lines = []
     for number, site in enumerate(park.sites):
         shifts = () if site.continuous else tuple(toggles(site.sector.calendar, site.tariff, start_ns, horizon_ns))
-        calendar = calendars.setdefault(shifts, len(calendars)) if shifts else -1
-        if calendar == len(breaks):
-            breaks.append(break_times(site.sector.calendar, site.tariff, start_ns, horizon_ns))
+        breaks = break_times(site.sector.calendar, site.tariff, start_ns, horizon_ns) if shifts else frozenset()
+        calendar = calendars.setdefault((shifts, breaks), len(calendars)) if shifts else -1
         group = 0 if park.power_limit_kw else number
         crew = 0 if park.technicians else number
         steps = tuple(
-            _step(site, place, calendar=calendar, crew=crew, group=group, stocks=stocks)
+            _checked_step(site, place, calendar=calendar, crew=crew, group=group, stocks=stocks)
             for place in range(len(site.sector.steps))
         )
         lines.append(_line(site, steps))
+    materials = stocks.materials
     power = tuple(round(site.sector.power_limit_kw * 1000) or NO_LIMIT_W for site in park.sites)
     return World(
         lines=tuple(lines),
-        materials=stocks.materials,
+        materials=materials,
         crews=(park.technicians,) if park.technicians else tuple(site.sector.crew.technicians for site in park.sites),
         power_w=(round(park.power_limit_kw * 1000),) if park.power_limit_kw else power,
-        calendars=tuple(calendars),
-        breaks=tuple(breaks),
+        calendars=tuple(shifts for shifts, _ in calendars),
+        breaks=tuple(breaks for _, breaks in calendars),
         price=tuple(_prices(park, start_ns, horizon_ns)),
     )
 
@@ -97,6 +102,12 @@ def stock_numbers(park: Park) -> dict[tuple[str, str], int]:
 
 def _stock(owners: Sequence[tuple[Site, model.Material]]) -> Material:
     site, material = owners[0]
+    with refusing(f"sector {site.sector.id}: material {material.id}"):
+        return _filled(site, material, owners)
+
+
+def _filled(site: Site, material: model.Material, owners: Sequence[tuple[Site, model.Material]]) -> Material:
+    """The stock of all owners, by the supplier and the figures of one."""
     supplier = next(s for s in site.sector.suppliers if s.id == material.supplier)
     daily = sum(_daily_use(owner, own.id) for owner, own in owners)
     lead_days = supplier.lead_days_mean
@@ -105,6 +116,9 @@ def _stock(owners: Sequence[tuple[Site, model.Material]]) -> Material:
     start = max(order, daily * (material.safety_days + material.order_days / 2))
     under_way = max(0, ceil((reorder + order / 2 - start) / order))
     lead_ns = round(lead_days * DAY_NS)
+    largest = round(max(start, reorder, order) * MILLION)
+    fits({"lead_days_mean, in ns": lead_ns, "what is held and ordered, in millionths": largest})
+    fits({"orders under way at the start": under_way}, MAX_PENDING)
     return Material(
         name=f"{site.enterprise}/{material.id}",
         start_u=round(start * MILLION),
@@ -128,12 +142,16 @@ def _daily_use(site: Site, material: str) -> float:
 def _line(site: Site, steps: tuple[Step, ...]) -> Line:
     sector = site.sector
     demand = sector.demand
+    book_units = ceil(demand.units_per_day * site.demand_factor * demand.book_days) + in_process_units(site)
+    with refusing(f"sector {sector.id}"):
+        fits({"demand: book_days, in units": book_units})
+        fits({"variants times steps": site.variants.count * len(sector.steps)}, MOST_CELLS)
     minor, major, slower = _variants(site)
     return Line(
         name=f"{site.enterprise}/{site.line_name}",
         steps=steps,
         lot_units=sector.lot_units,
-        book_units=ceil(demand.units_per_day * site.demand_factor * demand.book_days) + in_process_units(site),
+        book_units=book_units,
         minor_keys=minor,
         major_keys=major,
         slower=slower,
@@ -178,6 +196,22 @@ def in_process_units(site: Site) -> int:
     return lots * sector.lot_units
 
 
+def _checked_step(site: Site, place: int, **shared: Any) -> Step:
+    """``_step``, refused where one of its figures is too large; ns but for loads, buffers, power and units."""
+    sector = site.sector
+    with refusing(f"sector {sector.id}: step {sector.steps[place].id}"):
+        step = _step(site, place, **shared)
+        load = max(1, step.load_lots)
+        fits({"load_lots": load, "buffer_after, in lots": step.buffer_after}, MOST_LOTS)
+        figures = {f.name: getattr(step, f.name) for f in fields(step)}
+        fits({name: figure for name, figure in figures.items() if isinstance(figure, int)})
+        fits({"the time of a lot, in ns": step.cycle_ns * sector.lot_units})
+        most = max((quantity for _, quantity in step.needs), default=0)
+        fits({"what a load takes of a material, in millionths": most * load * sector.lot_units})
+        fits({f"{mode.name}: tau_h, in ns": mode.visible_ns for mode in step.modes})
+    return step
+
+
 def _step(site: Site, place: int, *, calendar: int, crew: int, group: int, stocks: _Stocks) -> Step:
     sector = site.sector
     step, spread, policies = sector.steps[place], sector.spread, site.policies
@@ -203,7 +237,7 @@ def _step(site: Site, place: int, *, calendar: int, crew: int, group: int, stock
         major_ns=round(step.setup.major_min * MINUTE_NS),
         minor_every=step.setup.minor_every_units,
         major_every=step.setup.major_every_units,
-        stop_interval_ns=round(HOUR_NS / stops.per_h) if stops.per_h else 0,
+        stop_interval_ns=round(min(HOUR_NS / stops.per_h, MOST)) if stops.per_h else 0,  # beyond that it is never
         stop_mean_ns=round(stops.mean_s * SECOND_NS),
         mtbf_ns=round(life.mtbf_h * HOUR_NS),
         weibull_shape=life.weibull_shape,
@@ -230,68 +264,19 @@ def _step(site: Site, place: int, *, calendar: int, crew: int, group: int, stock
     )
 
 
-def toggles(calendar: model.Calendar, tariff: Tariff, start_ns: int, horizon_ns: int) -> Iterator[int]:
-    """When the shifts close and open in turn, from the start on; empty where work never stops.
-
-    A line that is closed at the start closes at the start; one that is closed at the horizon opens there.
-    """
-    if not calendar.shifts:
-        return
-    open_until = start_ns
-    spans = (
-        span for shift in _shifts(calendar, tariff, start_ns, horizon_ns) for span in shift if span[0] < horizon_ns
-    )
-    for begin, end in sorted(spans):
-        if end <= max(begin, start_ns):  # over already, or not there on the day on which clocks go forward
-            continue
-        if begin > open_until:
-            yield open_until
-            yield begin
-        open_until = max(open_until, end)
-    if open_until < horizon_ns:
-        yield open_until
-        yield horizon_ns
-
-
-def break_times(calendar: model.Calendar, tariff: Tariff, start_ns: int, horizon_ns: int) -> frozenset[int]:
-    """When breaks begin: these closings lie within the planned time, all others end it."""
-    shifts = _shifts(calendar, tariff, start_ns, horizon_ns)
-    return frozenset(before[1] for before, after in shifts if before[1] < after[0])
-
-
-Span = tuple[int, int]
-
-
-def _shifts(calendar: model.Calendar, tariff: Tariff, start_ns: int, horizon_ns: int) -> Iterator[tuple[Span, Span]]:
-    """The two halves of each shift that begins before the horizon; a break may outlast the next shift's beginning."""
-    zone = ZoneInfo(tariff.timezone)
-    day = datetime.fromtimestamp(start_ns // SECOND_NS, zone).date() - timedelta(days=1)
-    shifts = sorted(calendar.shifts, key=lambda shift: shift.start_h)
-    while shifts:
-        if day.isoweekday() in calendar.days:
-            for shift in shifts:
-                begin = _local_ns(day, shift.start_h, zone)
-                if begin >= horizon_ns:
-                    return
-                end = _local_ns(day, shift.start_h + shift.hours, zone)
-                rest = min(round(shift.break_min * MINUTE_NS), max(0, end - begin))
-                middle = begin + (end - begin - rest) // 2
-                yield (begin, middle), (middle + rest, end)
-        elif _local_ns(day, 0.0, zone) >= horizon_ns:
-            return
-        day += timedelta(days=1)
-
-
-def _local_ns(day: date, hour: float, zone: ZoneInfo) -> int:
-    local = datetime(day.year, day.month, day.day, tzinfo=zone) + timedelta(hours=hour)
-    return round(local.timestamp()) * SECOND_NS
-
-
 def _prices(park: Park, start_ns: int, horizon_ns: int) -> Iterator[tuple[int, float]]:
     """From when which price of power holds; nothing where nobody waits for it."""
-    if not any(site.policies.cheap_power for site in park.sites):
+    waiting = [site for site in park.sites if site.policies.cheap_power]
+    if not waiting:
         return
-    tariff = park.sites[0].tariff
+    tariff = waiting[0].tariff
+    for site in waiting[1:]:
+        if site.tariff != tariff:
+            one, other = waiting[0], site
+            raise ConfigError(
+                f"cheap_power: {one.enterprise} has tariff {one.sector.tariff}, {other.enterprise} has"
+                f" {other.sector.tariff}; in one park all that wait for cheap power need the same tariff"
+            )
     bands = Bands(tariff)
     cuts = bands.cuts(start_ns, horizon_ns)
     for t_ns, band in zip([start_ns, *cuts.times_ns[:-1].tolist()], cuts.bands, strict=True):

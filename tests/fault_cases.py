@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
+
 from hypothesis import strategies as st
 
 from contract import Address, Meter, MeterRow, Telemetry
 from simulator.durations import SECOND_NS, UNITS
 from simulator.fault_kinds import FAULTS
+from simulator.fault_plan import FaultPlan
 from simulator.fault_targets import Targets
-from simulator.faults import Fault
+from simulator.faults import KEYS, Fault
 from simulator.outgoing import Outgoing
 
 BOOT = "00ff00ff"
@@ -28,6 +31,16 @@ def targets(enterprise: str = "acme", machines: tuple[str, ...] = MACHINES) -> T
         suppliers={"steel": supplier},
         materials={"sheet": supplier},
     )
+
+
+def changes(plan: FaultPlan, from_ns: int, until_ns: int) -> list[int]:
+    """All times in [from, until) at which a fault begins or ends, one after the other."""
+    times = []
+    t = plan.next_change(from_ns - 1)
+    while t is not None and t < until_ns:
+        times.append(t)
+        t = plan.next_change(t)
+    return times
 
 
 def lengths(most_s: int = 7 * 86_400) -> st.SearchStrategy[str]:
@@ -68,6 +81,16 @@ def faults(draw: st.DrawFn, *, kinds: tuple[str, ...] = tuple(FAULTS), ats: bool
     printable = st.text(st.characters(exclude_categories=["C", "Z"]) | st.sampled_from(" '\"=\\$"), max_size=30)
     said["cause"] = draw(printable.filter(str.isprintable))
     return Fault(**said)  # type: ignore[arg-type]
+
+
+def text_of_fault(fault: Fault) -> str:
+    """The line of text that ``fault_of_text`` reads as this fault."""
+    said: list[str] = [fault.kind]
+    for key in KEYS:
+        value = getattr(fault, "for_" if key == "for" else key)
+        if value not in ("", None):
+            said.append(f"{key}={shlex.quote(repr(value) if key == 'magnitude' else value)}")
+    return " ".join(said)
 
 
 class Talk:

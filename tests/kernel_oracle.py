@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import simpy
@@ -193,17 +194,19 @@ class Model:
             for station in line.stations:
                 for name in station.spec.machines:
                     self.machines.append(Machine(self, len(self.machines), name, station))
-        for number, times in enumerate(world.calendars):
-            self.env.process(self._calendar(number, times))
+        for number, (times, breaks) in enumerate(zip_longest(world.calendars, world.breaks, fillvalue=())):
+            self.env.process(self._calendar(number, tuple(times), frozenset(breaks)))
 
-    def _calendar(self, number: int, times: tuple[int, ...]) -> Process:
+    def _calendar(self, number: int, times: tuple[int, ...], breaks: frozenset[int]) -> Process:
         mine = [machine for machine in self.machines if machine.spec.calendar == number]
         for turn, t_ns in enumerate(times):
             yield Due(self.env, CALENDARS + number, t_ns - self.env.now)
+            opens = bool(turn % 2)
+            why = Doing.PAUSE if t_ns in breaks else Doing.OFF
             for machine in mine:
-                machine.open = bool(turn % 2)
+                machine.closed = None if opens else why
             for machine in mine:
-                if machine.open:
+                if opens:
                     machine.reopen()
                 else:
                     machine.process.interrupt()

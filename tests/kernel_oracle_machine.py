@@ -41,7 +41,7 @@ class Machine(Fate):
         self.place = MACHINES + number
         self.crew = model.crews[self.spec.crew] if self.spec.crew >= 0 else None
         self.power = model.powers[self.spec.power_group] if self.spec.power_group >= 0 else None
-        self.open = True
+        self.closed: Doing | None = None
         self.opening: simpy.Event | None = None
         self.wake: simpy.Event | None = None
         self.outgoing: deque[Lot] = deque()
@@ -56,7 +56,8 @@ class Machine(Fate):
         self.model.entered(self.number, doing)
 
     def _off(self, looks: bool = False) -> Process:
-        self._enter(Doing.OFF)
+        assert self.closed is not None
+        self._enter(self.closed)
         self.looks = looks
         self.opening = self.env.event()
         yield self.opening
@@ -149,7 +150,7 @@ class Machine(Fate):
                 yield from self._hold(Doing.MAINTENANCE, plan.until_ns)
                 self.renew()
                 self._dismiss()
-            elif plan.doing is Doing.OFF or (yield from self._wait(plan.doing, plan.until_ns)) is CLOSED:
+            elif plan.doing is self.closed or (yield from self._wait(plan.doing, plan.until_ns)) is CLOSED:
                 if plan.queue is not None:
                     plan.queue.remove(self)
                 if plan.queue is self.station.starving:
@@ -167,8 +168,8 @@ class Machine(Fate):
         return plan
 
     def _consider(self) -> Plan:
-        if not self.open:
-            return Plan(Doing.OFF)
+        if self.closed is not None:
+            return Plan(self.closed)
         if self.age >= self.noticed and (self.crew is None or self.crew.take()):
             return Plan(Doing.MAINTENANCE, until_ns=draws.duration(self.repair_ns() * self.spec.planned_repair))
         load = self.station.load(self)

@@ -1,23 +1,28 @@
 """Random worlds for the kernel and its oracle: small integers, so that much happens at the same time.
 
-What it is: hypothesis strategies; every feature of ``docs/design/kernel.md`` is in reach, and most are off in most
-worlds, so that what fails shrinks to something that can be read.
+What it is: hypothesis strategies, and a plant out of what they make; every feature of ``docs/design/kernel.md`` is in
+reach, and most are off in most worlds, so that what fails shrinks to something that can be read.
 What it is not: a plausible factory.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
+from simulator import kernel
 from simulator.happenings import NEVER
+from simulator.kernel import Plant
 from simulator.line import Line, Material, Mode, Step, World
 from simulator.line import orders as order_rows
 from simulator.machine_model import Effect
 
+UNTIL = 600
+"""The ns that a case lasts."""
 VARIANTS = 3
 MODES = (Mode("wear", "wear", 50, Effect(scrap=0.3, slower=0.5)), Mode("noise", "noise", 20, Effect(minor_stops=3.0)))
 
@@ -28,6 +33,13 @@ class Case(NamedTuple):
     world: World
     orders: Any
     seed: int
+
+
+def begun(case: Case) -> Plant:
+    """The case's plant at its start, its orders handed in."""
+    plant = kernel.start(case.world, case.seed, 0)
+    kernel.place(plant, case.orders)
+    return plant
 
 
 def _sometimes(strategy: st.SearchStrategy[Any], otherwise: Any = 0) -> st.SearchStrategy[Any]:
@@ -118,36 +130,37 @@ def _materials(draw: DrawFn, name: str) -> Material:
 
 
 @st.composite
-def _orders(draw: DrawFn, line_count: int, until_ns: int) -> Any:
+def _orders(draw: DrawFn, line_count: int) -> Any:
     rows = [
         {
             "line": draw(st.integers(0, line_count - 1)),
             "t_ns": t_ns,
             "release_ns": t_ns + draw(_sometimes(st.integers(1, 60))),
-            "due_ns": draw(st.integers(0, until_ns)),
+            "due_ns": draw(st.integers(0, UNTIL)),
             "cancel_ns": draw(_sometimes(st.integers(t_ns, t_ns + 60), NEVER)),
             "variant": draw(st.integers(0, VARIANTS - 1)),
             "units": draw(st.integers(1, 12)),
             "priority": draw(st.integers(0, 3)),
         }
-        for t_ns in sorted(draw(st.lists(st.integers(0, until_ns // 2), min_size=1, max_size=12)))
+        for t_ns in sorted(draw(st.lists(st.integers(0, UNTIL // 2), min_size=1, max_size=12)))
     ]
     return order_rows(rows)
 
 
 @st.composite
-def cases(draw: DrawFn, until_ns: int) -> Case:
+def cases(draw: DrawFn) -> Case:
     """One or two lines that share what there is."""
-    times = st.lists(st.integers(0, until_ns), max_size=6, unique=True).map(sorted).map(tuple)
+    times = st.lists(st.integers(0, UNTIL), max_size=6, unique=True).map(sorted).map(tuple)
+    calendars = tuple(draw(st.lists(times, max_size=2)))
     world = World(
         lines=(),
         materials=tuple(draw(_materials(f"stuff-{n}")) for n in range(draw(st.integers(0, 2)))),
         crews=tuple(draw(st.lists(st.integers(1, 2), max_size=2))),
         power_w=tuple(draw(st.lists(st.integers(1, 6), max_size=2))),
-        calendars=tuple(draw(st.lists(times, max_size=2))),
+        calendars=calendars,
+        breaks=tuple(frozenset(t_ns for t_ns in turns[::2] if draw(st.booleans())) for turns in calendars),
         price=tuple((t_ns, draw(st.sampled_from([0.5, 1.0, 2.0]))) for t_ns in draw(times)),
     )
     count = draw(st.integers(1, 2))
     lines = tuple(draw(_lines(f"line-{n}", world)) for n in range(count))
-    world = World(lines, world.materials, world.crews, world.power_w, world.calendars, world.price)
-    return Case(world, draw(_orders(count, until_ns)), draw(st.integers(0, 1000)))
+    return Case(replace(world, lines=lines), draw(_orders(count)), draw(st.integers(0, 1000)))

@@ -65,6 +65,14 @@ def values_of(model: SensorModel, rows: Rows, times: list[int] | Times, seed: in
     return values[0]
 
 
+def due(model: SensorModel, times: Times, period_ns: int) -> np.ndarray:
+    """At which times of a grid a sensor is sampled: a slow one at the first after each multiple of its own period."""
+    own_ns = round(SECOND_NS / model.sample_hz)
+    if own_ns <= period_ns:
+        return np.ones(len(times), np.bool_)
+    return times // own_ns != (times - period_ns) // own_ns
+
+
 def pieces(rows: Rows, times: Times, cuts: list[int]) -> list[tuple[Rows, Times, int]]:
     """Cut by time: (states, times, end) of each call."""
     edges = [-1, *sorted(cuts), 2**61]

@@ -4,6 +4,7 @@ addresses that are no machines."""
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
@@ -59,6 +60,8 @@ def test_waiting_for_the_technician_and_the_repair_are_one_failure_and_both_are_
         ([down(10), state(20, "planned_stop"), state(30, "planned_stop"), down(50, repair=True)], 1),
         ([down(10), state(20, "planned_stop"), down(50, "overheat")], 2),
         ([down(10), state(20, "planned_stop"), state(40, "running"), down(50)], 2),
+        ([down(10), state(20, "no_shift"), down(50)], 1),
+        ([down(10), state(20, "planned_stop"), state(30, "no_shift"), down(50, repair=True)], 1),
         ([state(20, "planned_stop"), down(50)], 1),
         ([down(10), state(20, "planned_maintenance"), down(50)], 2),
         ([down(10, ""), state(20, "planned_stop"), down(50, "")], 1),
@@ -69,8 +72,12 @@ def test_a_planned_stop_interrupts_a_failure_and_does_not_end_it(rows: list[Stat
     events = alive(state(0, "running"), *rows, state(90, "running"))
     assert fold_windows(events, [0, 100])[0].failures == failures
     assert sum(e.failures for e in fold_windows(events, [0, 25, 45, 55, 100])) == failures
-    closed = sum(b.t - a.t for a, b in pairwise([*rows, state(90, "running")]) if a.reason == "planned_stop")
-    assert fold_windows(events, [0, 100])[0].pdot_ns >= closed
+    found = fold_windows(events, [0, 100])[0]
+    spent = Counter[str]()
+    for row, after in pairwise([*rows, state(90, "running")]):
+        spent[row.reason] += after.t - row.t
+    assert found.pdot_ns == spent["planned_stop"] + spent["planned_maintenance"]
+    assert (found.off_ns, found.adet_ns) == (spent["no_shift"], spent["breakdown"])
 
 
 def test_a_failure_does_not_go_on_in_another_boot() -> None:
@@ -125,7 +132,7 @@ def test_lots_of_several_units_count_by_their_units() -> None:
     assert fold_windows(split, [0, 100]) == [found]
 
 
-DOWN = [("running", ""), ("breakdown", "wear"), ("breakdown", "overheat"), ("planned_stop", "")]
+DOWN = [("running", ""), ("breakdown", "wear"), ("breakdown", "overheat"), ("planned_stop", ""), ("no_shift", "")]
 
 
 @pytest.mark.parametrize("url", STORES)

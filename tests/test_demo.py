@@ -21,17 +21,11 @@ from console.cli import main
 from console.demo import DemoOptions, demo
 from console.demo_report import DemoReport
 from console.runs import KEPT, Run, keep, new_run, newest_run
+from console.simulate import SimulateOptions
 from console.terminal import status_line
 from contract import ConfigError
 
 HOUR_NS = 3600 * 10**9
-
-
-def options(data_dir: Path, **changes: object) -> DemoOptions:
-    return DemoOptions(
-        **{"speed": 60.0, "duration_s": 2.0, "port": 0, "browser": False, "history_h": 2.0, "data_dir": data_dir}  # type: ignore[arg-type]
-        | changes
-    )
 
 
 def kept_run(data_dir: Path, stamp: str) -> Run:
@@ -43,7 +37,9 @@ def kept_run(data_dir: Path, stamp: str) -> Run:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, DemoReport]:
     data_dir = tmp_path_factory.mktemp("demo")
-    result = asyncio.run(demo(options(data_dir), asyncio.Event()))
+    factory = SimulateOptions(speed=60.0, duration_s=2.0, history_s=2 * 3600.0)
+    options = DemoOptions(factory, port=0, browser=False, data_dir=data_dir)
+    result = asyncio.run(demo(options, asyncio.Event()))
     return newest_run(data_dir), result
 
 

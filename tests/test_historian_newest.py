@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from historian import open_store
+from contract import RetryLater
+from historian import duck_sql, open_store
 from historian.base import Frame, Query
 from historian.columns import Block
 from historian.newest import Newest
@@ -27,6 +30,9 @@ def test_only_what_is_newer_than_its_own_series_is_new() -> None:
     assert newest.are_beyond("state", points((1, 102), (2, 5), (2, 6)))
     assert not newest.are_beyond("state", points((1, 103), (2, 6)))
     assert newest.are_beyond("cycle", points((1, 1)))
+    assert not newest.are_beyond("cycle", points((1, 1))), (
+        "a write that fails is tried again, and may be stored after all"
+    )
 
 
 def test_the_database_is_asked_once_for_a_measurement() -> None:
@@ -40,6 +46,36 @@ def test_the_database_is_asked_once_for_a_measurement() -> None:
     for t_ns in range(3):
         assert newest.are_beyond("state", points((1, t_ns)))
     assert asked == ["state"]
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_a_write_that_fails_half_way_is_tried_again_and_stored_once(
+    monkeypatch: pytest.MonkeyPatch, stored: bool
+) -> None:
+    """Of two measurements the second fails: neither is there, and what was taken for new is so no longer."""
+    batch = [Frame(name, {"a": "x"}, [5, 6], {"v": [1, 2]}) for name in "mn"]
+    append = duck_sql.append
+
+    def broken(measurement: str, fields: Iterable[str]) -> str:
+        return "SELECT nothing" if measurement == "n" else append(measurement, fields)
+
+    async def run() -> None:
+        async with open_store("duckdb::memory:") as store:
+            if stored:
+                await store.write([Frame(name, {"a": "x"}, [1], {"v": [0]}) for name in "mn"])
+            with monkeypatch.context() as patch:
+                patch.setattr(duck_sql, "append", broken)
+                with pytest.raises(RetryLater):
+                    await store.write(batch)
+            assert (await store.read(Query("m"))).time_ns == [1] * stored
+            for _ in range(2):
+                await store.write(batch)
+            await store.write([Frame("m", {"a": "y"}, [5], {"v": [7]})])
+            for name in "mn":
+                table = await store.read(Query(name, where={"a": "x"}))
+                assert table.time_ns == [1] * stored + [5, 6]
+
+    asyncio.run(run())
 
 
 @given(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +13,8 @@ from ingest_plant import Said, plant
 from contract import ContractError
 from ingest import batch as batch_module
 from ingest.batch import Batch, Batcher, Limits
+
+LIMITS = Limits(rows=5000, size=4_194_304, wait_s=0.2)
 
 
 @dataclass
@@ -38,7 +40,7 @@ GARBAGE = Parcel("qilu/v1/acme/plant-1/production/line-1/press-1/telemetry", b"{
 
 
 def test_a_batch_is_due_when_its_first_message_has_waited() -> None:
-    batcher = Batcher(Limits(wait_s=0.2))
+    batcher = Batcher(replace(LIMITS, wait_s=0.2))
     assert batcher.due_in_s(0.0) is None
     one, two = plant(1, 2)
     assert batcher.add(parcel(one), 10.0)
@@ -47,7 +49,7 @@ def test_a_batch_is_due_when_its_first_message_has_waited() -> None:
     assert batcher.due_in_s(11.0) == 0
 
 
-@pytest.mark.parametrize("limits", [Limits(rows=1), Limits(size=1)])
+@pytest.mark.parametrize("limits", [replace(LIMITS, rows=1), replace(LIMITS, size=1)])
 def test_a_batch_is_due_when_it_is_full(limits: Limits) -> None:
     batcher = Batcher(limits)
     assert batcher.add(parcel(plant(1, 1)[0]), 0.0)
@@ -55,7 +57,7 @@ def test_a_batch_is_due_when_it_is_full(limits: Limits) -> None:
 
 
 def test_a_batch_is_due_when_the_broker_has_nothing_more_to_send() -> None:
-    batcher = Batcher(Limits(wait_s=1.0, quiet_s=0.01, quiet_messages=3))
+    batcher = Batcher(replace(LIMITS, wait_s=1.0, quiet_s=0.01, quiet_messages=3))
     first, second, third = (parcel(said) for said in plant(1, 3))
     batcher.add(first, 0.0)
     assert not batcher.add(second, 0.0)
@@ -66,7 +68,7 @@ def test_a_batch_is_due_when_the_broker_has_nothing_more_to_send() -> None:
 
 def test_a_batch_takes_as_much_as_it_holds_in_order_and_leaves_the_rest() -> None:
     said = plant(2, 30)
-    batcher = Batcher(Limits(rows=20))
+    batcher = Batcher(replace(LIMITS, rows=20))
     for one in said:
         batcher.add(parcel(one), 0.0)
     taken: list[str] = []
@@ -83,7 +85,7 @@ def test_a_batch_takes_as_much_as_it_holds_in_order_and_leaves_the_rest() -> Non
 
 def test_frames_know_their_message_and_refused_ones_become_dead_letters() -> None:
     said = plant(3, 4)
-    batcher = Batcher(Limits())
+    batcher = Batcher(LIMITS)
     for one in (parcel(said[0]), GARBAGE, parcel(said[1]), parcel(said[2])):
         batcher.add(one, 0.0)
     batch = batcher.take()
@@ -98,7 +100,7 @@ def test_frames_know_their_message_and_refused_ones_become_dead_letters() -> Non
 
 def test_a_message_that_comes_again_is_written_and_counted_as_duplicate() -> None:
     (said,) = plant(1, 1)
-    batcher = Batcher(Limits())
+    batcher = Batcher(LIMITS)
     for _ in range(3):
         batcher.add(parcel(said), 0.0)
     batch = batcher.take()
@@ -109,7 +111,7 @@ def test_a_message_that_comes_again_is_written_and_counted_as_duplicate() -> Non
 
 def test_the_memory_of_names_is_bounded() -> None:
     said = plant(1, 50)
-    batcher = Batcher(Limits(), seen_limit=10)
+    batcher = Batcher(LIMITS, seen_limit=10)
     for one in [*said, said[0], said[-1]]:
         batcher.add(parcel(one), 0.0)
     batch = batcher.take()
@@ -126,7 +128,7 @@ def test_the_memory_of_names_is_bounded() -> None:
     ],
 )
 def test_a_wrong_topic_is_a_dead_letter(topic: str, reason: str) -> None:
-    batcher = Batcher(Limits())
+    batcher = Batcher(LIMITS)
     batcher.add(Parcel(topic, b"{}"), 0.0)
     assert batcher.take().dead({})[0][0] == reason
 
@@ -136,7 +138,7 @@ def test_a_bug_of_ours_is_a_dead_letter_and_not_a_crash_without_end(monkeypatch:
         raise ZeroDivisionError("boom")
 
     monkeypatch.setattr(batch_module, "frames", broken)
-    batcher = Batcher(Limits())
+    batcher = Batcher(LIMITS)
     batcher.add(parcel(plant(1, 1)[0]), 0.0)
     ((reason, detail),) = batcher.take().dead({}).values()
     assert (reason, detail) == ("internal-error", "ZeroDivisionError('boom')")
@@ -144,7 +146,7 @@ def test_a_bug_of_ours_is_a_dead_letter_and_not_a_crash_without_end(monkeypatch:
 
 @given(payload=st.binary(max_size=200), kind=st.sampled_from(["telemetry", "birth", "order", "x"]))
 def test_any_bytes_are_one_entry_with_points_or_a_reason(payload: bytes, kind: str) -> None:
-    batcher = Batcher(Limits())
+    batcher = Batcher(LIMITS)
     batcher.add(Parcel(f"qilu/v1/a/b/c/d/e/{kind}", payload), 0.0)
     (entry,) = batcher.take().entries
     assert bool(entry.frames) != isinstance(entry.refusal, ContractError)
@@ -155,7 +157,7 @@ class Conservation(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.batcher = Batcher(Limits(rows=7), seen_limit=5)
+        self.batcher = Batcher(replace(LIMITS, rows=7), seen_limit=5)
         self.said = plant(4, 40)
         self.under_way: list[Batch] = []
         self.received = 0

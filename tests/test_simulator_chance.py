@@ -111,7 +111,7 @@ def test_binomial_of_large_lots_has_its_mean_and_spread(n: int, p: float) -> Non
     assert got.min() >= 0 and got.max() <= n
     assert np.all(np.diff(got) >= 0)
     assert got.mean() == pytest.approx(n * p, abs=0.03 * sd)
-    assert got.std() == pytest.approx(sd, rel=0.08)
+    assert got.std() == pytest.approx(sd, rel=0.01)
 
 
 def test_binomial_at_its_edges() -> None:

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract import Address, Birth, OrderRow, decode
-from simulator.commerce import RETURN_REASONS, order_name
+from simulator.commerce import order_name
+from simulator.fates import RETURN_REASONS
 from simulator.happenings import NEVER, ORDERED, SHIPPED, OrderEvent, Rows
 from simulator.market import DAY_NS, HOUR_NS, PLACED, Market
 from simulator.sector_model import Option

@@ -76,9 +76,9 @@ def test_what_cannot_be_kept_runs_all_the_same(monkeypatch: pytest.MonkeyPatch) 
 
 def test_what_compiled_code_can_depend_on_is_in_the_digest() -> None:
     names = set(compiled.sources())
-    assert {"signal_core.py", "signal_shapes.py", "compiled.py"} <= names
+    assert {"signal_core.py", "kernel/happen.py", "kernel/layout.py", "happenings.py", "compiled.py"} <= names
     users = {p.relative_to(ROOT / "simulator").as_posix() for p in (ROOT / "simulator").rglob("*.py")
-             if re.search(r"^@compiled", p.read_text(), re.MULTILINE)}  # fmt: skip
+             if re.search(r"^@(compiled|lean|inlined)\b", p.read_text(), re.MULTILINE)}  # fmt: skip
     assert users <= names
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import pytest
-import yaml
+from datafile_cases import read, refused
 from msgspec import Meta, Struct
 
 from contract import ConfigError
-from simulator import datafile_yaml
-from simulator.datafile import lines, parse
+from simulator import datafiles_io
+from simulator.datafile import lines
 from simulator.datafile_yaml import MAX_BYTES
-from simulator.datafiles_io import read, read_bytes
+from simulator.datafiles_io import read_bytes
 
 
 class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,23 +37,8 @@ class File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     parts: dict[Annotated[str, Meta(max_length=5)], Step] = {}
 
 
-@pytest.fixture(params=["CSafeLoader", "SafeLoader"])
-def loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Both of PyYAML's parsers: the fast one is not everywhere."""
-    if not hasattr(yaml, request.param):
-        pytest.skip("this PyYAML has no libyaml")
-    monkeypatch.setattr(datafile_yaml, "_LOADER", getattr(yaml, request.param))
-    return str(request.param)
-
-
-def _read(text: str | bytes) -> Any:
-    return parse(text.encode() if isinstance(text, str) else text, Any, "f.yaml")
-
-
-def _refused(text: str | bytes, type_: Any = File) -> str:
-    with pytest.raises(ConfigError) as caught:
-        parse(text.encode() if isinstance(text, str) else text, type_, "f.yaml")
-    return str(caught.value)
+def _refused(text: str) -> str:
+    return refused(text, File)
 
 
 @pytest.mark.parametrize(
@@ -86,18 +71,18 @@ def _refused(text: str | bytes, type_: Any = File) -> str:
     ],
 )
 def test_a_value_is_what_it_looks_like(written: str, value: object, loader: str) -> None:
-    found = _read(f"a: {written}\n")["a"]
+    found = read(f"a: {written}\n")["a"]
     assert found == value
     assert type(found) is type(value)
 
 
 def test_windows_line_ends_count_once(loader: str) -> None:
-    assert _read("a: 1\r\nb: |\r\n  x\r\n  y\r\n") == {"a": 1, "b": "x\ny\n"}
+    assert read("a: 1\r\nb: |\r\n  x\r\n  y\r\n") == {"a": 1, "b": "x\ny\n"}
     assert _refused("name: x\r\nsteps:\r\n- id: a\r\n  cycle: 3\r\n").startswith("f.yaml:4: ")
 
 
 def test_keys_are_text(loader: str) -> None:
-    assert _read("n: 1\nno: 2\n7: 3\ntrue: 4\n") == {"n": 1, "no": 2, "7": 3, "true": 4}
+    assert read("n: 1\nno: 2\n7: 3\ntrue: 4\n") == {"n": 1, "no": 2, "7": 3, "true": 4}
 
 
 @pytest.mark.parametrize(
@@ -170,13 +155,13 @@ def test_lines_of_every_key() -> None:
 def test_a_file_by_path(tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
     file.write_text("name: x\nsteps: [{id: a}]\n")
-    assert read(file, File).steps == [Step(id="a")]
+    assert datafiles_io.read(file, File).steps == [Step(id="a")]
     link = tmp_path / "link.yaml"
     link.symlink_to(file)
-    assert read(link, File) == read(file, File)
+    assert datafiles_io.read(link, File) == datafiles_io.read(file, File)
     file.write_text("name: x\n")
     with pytest.raises(ConfigError, match=r"a\.yaml:1: the key steps is missing"):
-        read(file, File)
+        datafiles_io.read(file, File)
 
 
 def test_what_is_not_a_regular_file_is_not_opened(tmp_path: Path) -> None:
@@ -184,11 +169,11 @@ def test_what_is_not_a_regular_file_is_not_opened(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("/dev/zero")
     for path in (tmp_path, tmp_path / "pipe", tmp_path / "link", Path("/dev/zero")):
         with pytest.raises(ConfigError, match=f"^{path}: not a regular file$"):
-            read(path, File)
+            datafiles_io.read(path, File)
     with pytest.raises(ConfigError, match=r"none: cannot be read: No such file"):
-        read(tmp_path / "none", File)
+        datafiles_io.read(tmp_path / "none", File)
     with pytest.raises(ConfigError, match="no file name"):
-        read(Path("a\0b"), File)
+        datafiles_io.read(Path("a\0b"), File)
 
 
 def test_of_a_huge_file_little_is_read(tmp_path: Path) -> None:
@@ -197,4 +182,4 @@ def test_of_a_huge_file_little_is_read(tmp_path: Path) -> None:
         file.truncate(100 * 2**20)
     assert len(read_bytes(huge)) == MAX_BYTES + 1
     with pytest.raises(ConfigError, match=r"huge\.yaml: larger than 256 KiB"):
-        read(huge, File)
+        datafiles_io.read(huge, File)

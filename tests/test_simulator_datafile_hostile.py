@@ -6,36 +6,15 @@ import json
 from typing import Any
 
 import pytest
-import yaml
+from datafile_cases import read, refused
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract import ConfigError
-from simulator import datafile_yaml
 from simulator.datafile import parse
 from simulator.datafile_yaml import MAX_BYTES, MAX_DEPTH, MAX_NODES
 from simulator.machine_model import MachineModel
 from simulator.sector_model import Sector
-
-
-@pytest.fixture(params=["CSafeLoader", "SafeLoader"])
-def loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Both of PyYAML's parsers: the fast one is not everywhere."""
-    if not hasattr(yaml, request.param):
-        pytest.skip("this PyYAML has no libyaml")
-    monkeypatch.setattr(datafile_yaml, "_LOADER", getattr(yaml, request.param))
-    return str(request.param)
-
-
-def _read(text: str | bytes) -> Any:
-    return parse(text.encode() if isinstance(text, str) else text, Any, "f.yaml")
-
-
-def _refused(text: str | bytes) -> str:
-    with pytest.raises(ConfigError) as caught:
-        _read(text)
-    return str(caught.value)
-
 
 _BOMB = "a: &a [x, x]\n" + "".join(f"{c}: &{c} [*{p}, *{p}]\n" for p, c in zip("abcdefgh", "bcdefghi", strict=True))
 
@@ -83,8 +62,8 @@ _BOMB = "a: &a [x, x]\n" + "".join(f"{c}: &{c} [*{p}, *{p}]\n" for p, c in zip("
         ('a: "\\uD800"\n', "f.yaml:1: "),
     ],
 )
-def test_what_is_hostile_is_refused(text: str | bytes, message: str, loader: str) -> None:
-    found = _refused(text)
+def test_what_is_hostile_isrefused(text: str | bytes, message: str, loader: str) -> None:
+    found = refused(text)
     assert found.startswith(message)
     assert len(found) < 300
 
@@ -97,24 +76,24 @@ _DEEP = f"nested deeper than {MAX_DEPTH} levels"
     [("[", _DEEP), ("- ", _DEEP), ("{a: ", _DEEP), ("- - ", _DEEP), ("{", "a key must be"), ("? ", "a key must be")],
 )
 def test_deep_nesting_is_refused_before_it_is_built(opener: str, message: str, loader: str) -> None:
-    assert message in _refused(opener * 20_000)
+    assert message in refused(opener * 20_000)
 
 
 def test_the_deepest_nesting_that_is_allowed(loader: str) -> None:
-    value = _read("[" * MAX_DEPTH + "]" * MAX_DEPTH)
+    value = read("[" * MAX_DEPTH + "]" * MAX_DEPTH)
     for _ in range(MAX_DEPTH - 1):
         value = value[0]
     assert value == []
 
 
 @pytest.mark.parametrize("row", ["- 1\n", "- {}\n", "- a: 1\n"])
-def test_too_many_values_are_refused(row: str, loader: str) -> None:
-    assert f"more than {MAX_NODES:,} keys and values" in _refused(row * MAX_NODES)
+def test_too_many_values_arerefused(row: str, loader: str) -> None:
+    assert f"more than {MAX_NODES:,} keys and values" in refused(row * MAX_NODES)
 
 
 def test_size_is_looked_at_first() -> None:
-    assert _refused(b"\xff" * (MAX_BYTES + 1)) == "f.yaml: larger than 256 KiB, which no data file needs"
-    assert _read("a: 1\n".ljust(MAX_BYTES)) == {"a": 1}
+    assert refused(b"\xff" * (MAX_BYTES + 1)) == "f.yaml: larger than 256 KiB, which no data file needs"
+    assert read("a: 1\n".ljust(MAX_BYTES)) == {"a": 1}
 
 
 @settings(max_examples=300)
@@ -168,7 +147,7 @@ _KEYS = st.sampled_from([*Sector.__struct_fields__, *MachineModel.__struct_field
 @given(st.dictionaries(_KEYS, _JSON, max_size=6))
 def test_json_is_read_as_what_it_is_and_refused_by_the_types(values: dict[str, Any]) -> None:
     text = json.dumps(values).encode()
-    assert _read(text) == values
+    assert read(text) == values
     for type_ in (Sector, MachineModel):
         with pytest.raises(ConfigError, match=r"^f\.yaml:1: "):
             parse(text, type_, "f.yaml")

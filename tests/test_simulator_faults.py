@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from fault_cases import BOOT, SENSORS, faults, lengths
+from fault_cases import BOOT, SENSORS, faults, lengths, text_of_fault
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +15,7 @@ from simulator.actions import ARGUMENTS, Inject, Maintain, SetDispatch, SetPrior
 from simulator.datafile import parse
 from simulator.durations import SECOND_NS, duration_ns, moment_ns, start_ns
 from simulator.fault_kinds import FAULTS
-from simulator.faults import Fault, fault_of_text, text_of_fault
+from simulator.faults import Fault, fault_of_text
 
 HERE = Address("acme", "plant-1", "production", "line-1", "stamp-1")
 GATEWAY = Address("acme", "plant-1", "production", "line-1", "gateway")

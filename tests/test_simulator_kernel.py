@@ -12,7 +12,7 @@ import pytest
 from factory_runs import DAY_NS, HOUR_NS, PARKS, START
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kernel_worlds import Case, cases
+from kernel_worlds import UNTIL, Case, begun, cases
 
 from contract import may_follow
 from simulator import kernel
@@ -29,14 +29,7 @@ from simulator.line import Line, Step, World, orders
 from simulator.speak import STATES
 from simulator.worlds import world_of
 
-UNTIL = 600
 CUTS = st.lists(st.integers(0, UNTIL), max_size=12).map(sorted)
-
-
-def begun(case: Case) -> Plant:
-    plant = kernel.start(case.world, case.seed, 0)
-    kernel.place(plant, case.orders)
-    return plant
 
 
 def together(parts: list[Happenings]) -> Happenings:
@@ -51,7 +44,7 @@ def same(a: Happenings, b: Happenings) -> bool:
     return all(x.tobytes() == y.tobytes() for x, y in zip(a, b, strict=True))
 
 
-@given(case=cases(UNTIL), cuts=CUTS)
+@given(case=cases(), cuts=CUTS)
 @settings(max_examples=40, deadline=None)
 def test_the_cut_into_calls_changes_no_byte(case: Case, cuts: list[int]) -> None:
     whole, cut = begun(case), begun(case)
@@ -60,7 +53,7 @@ def test_the_cut_into_calls_changes_no_byte(case: Case, cuts: list[int]) -> None
     assert kernel.stocks(cut) == kernel.stocks(whole)
 
 
-@given(case=cases(UNTIL), cuts=CUTS)
+@given(case=cases(), cuts=CUTS)
 @settings(max_examples=40, deadline=None)
 def test_orders_may_be_handed_in_at_any_time_before_they_are_due(case: Case, cuts: list[int]) -> None:
     whole, bit_by_bit = begun(case), kernel.start(case.world, case.seed, 0)
@@ -120,7 +113,7 @@ def test_a_forecast_from_a_copy_is_what_comes(name: str) -> None:
     )  # fmt: skip
 
 
-@given(case=cases(UNTIL), fork_at=st.integers(1, UNTIL))
+@given(case=cases(), fork_at=st.integers(1, UNTIL))
 @settings(max_examples=40, deadline=None)
 def test_a_copy_goes_its_own_way(case: Case, fork_at: int) -> None:
     plant = begun(case)
@@ -155,7 +148,7 @@ def small_out(plant: Plant) -> None:
     s[G.OUT_FINISHED_AT], s[G.OUT_ORDERED_AT], s[G.OUT_SHIPPED_AT] = starts[1:]
 
 
-@given(case=cases(UNTIL))
+@given(case=cases())
 @settings(max_examples=40, deadline=None)
 def test_little_room_to_tell_in_changes_no_byte(case: Case) -> None:
     roomy, narrow = begun(case), begun(case)
@@ -164,7 +157,7 @@ def test_little_room_to_tell_in_changes_no_byte(case: Case) -> None:
     assert kernel.truth(narrow) == kernel.truth(roomy)
 
 
-@given(case=cases(UNTIL))
+@given(case=cases())
 @settings(max_examples=40, deadline=None)
 def test_states_follow_each_other_as_packml_allows_and_last(case: Case) -> None:
     plant = begun(case)
@@ -192,6 +185,9 @@ LINE = World((Line((Step(("a",), 10), Step(("b",), 10)), lot_units=2),))
         ([{"t_ns": 4, "units": 1}], "past"),
         ([{"t_ns": 9, "units": 1}, {"t_ns": 8, "units": 1}], "order of time"),
         ([{"t_ns": 9, "units": 0}], "need units"),
+        ([{"t_ns": 9, "units": 1, "line": 1}], "a line or a variant"),
+        ([{"t_ns": 9, "units": 1, "line": -1}], "a line or a variant"),
+        ([{"t_ns": 9, "units": 1, "variant": 1}], "a line or a variant"),
     ],
 )
 def test_orders_that_cannot_be_are_refused_and_change_nothing(rows: list[dict[str, Any]], why: str) -> None:
@@ -234,6 +230,18 @@ def test_fill_begins_in_the_middle_of_things() -> None:
     happened = kernel.advance(plant, 1)
     assert happened.entered["doing"].tolist() == [Doing.RUNNING] * 3
     assert happened.ordered["what"].tolist() == [OrderEvent.ACCEPTED, OrderEvent.STARTED]
+
+
+def test_fill_leaves_later_orders_to_their_time() -> None:
+    plant = kernel.start(LINE, 1, 0)
+    kernel.place(plant, orders([{"units": 2}, {"t_ns": 500, "units": 2}]))
+    kernel.fill(plant)
+    told_of_the_second = [row for row in kernel.advance(plant, 1000).ordered.tolist() if row[1] == 1]
+    assert [OrderEvent(what) for _, _, what, _ in told_of_the_second] == [
+        OrderEvent.ACCEPTED,
+        OrderEvent.STARTED,
+        OrderEvent.FINISHED,
+    ]
 
 
 def test_a_copy_of_a_plant_that_has_something_to_tell_tells_it_too() -> None:

@@ -147,13 +147,14 @@ def test_the_ledger_learns_of_faults_by_command_even_when_others_are_over(tmp_pa
     made = factory(HOME, "jam machine=stamp-1 at=10s", "jam machine=drum-1 at=20s")
     made.advance(START + MINUTE_NS, MINUTE_NS)
     orders = Orders(made)
-    row = CommandRow(t=START, command="c-1", action="fault", arguments={"kind": "jam"})
+    row = CommandRow(t=START, command="c-1", action="fault", arguments={"kind": "jam", "cause": "a test"})
     orders.hear(STAMP.topic("command"), encode(Command(boot="aaaaaaaa", seq=1, rows=[row])))
     path = tmp_path / "l.jsonl"
     with Ledger(str(path), boot=BOOT) as ledger:
         orders.obey(ledger)
     (fault,) = [line[1] for line in map(json.loads, path.read_text().splitlines()) if line[0] == "fault"]
-    assert (fault["kind"], fault["origin"], fault["start_ns"]) == ("jam", "mqtt", START + MINUTE_NS)
+    assert (fault["kind"], fault["origin"], fault["cause"]) == ("jam", "mqtt", "a test")
+    assert fault["start_ns"] == fault["end_ns"] == START + MINUTE_NS
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ import io
 import json
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -106,6 +108,60 @@ def test_whoever_runs_a_plant_first_is_told_once(used: list[int]) -> None:
     precompile.ready(out)
     assert out.getvalue().count("\n") == 1
     assert len(used) == 1
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def shown_by(terminal: Terminal, words: str) -> None:
+    until = time.monotonic() + 10
+    while words not in terminal.getvalue() and time.monotonic() < until:
+        time.sleep(0.01)
+
+
+def test_at_a_terminal_a_bar_grows_and_is_wiped(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+
+    def use() -> None:
+        shown_by(terminal, "[..............................]   0 %, 0 s")
+        (folder / "one.nbi").touch()
+        shown_by(terminal, "[###############...............]  50 %")
+
+    monkeypatch.setattr(precompile, "_EVERY_S", 0.01)
+    monkeypatch.setattr(compiled, "to_keep", lambda: 2)
+    monkeypatch.setattr(precompile, "_use_everything", use)
+    precompile.ready(terminal)
+    assert "  0 %, 0 s" in terminal.getvalue()
+    assert " 50 %, " in terminal.getvalue()
+    assert terminal.getvalue().endswith("\r\x1b[K")
+
+
+def test_ctrl_c_while_compiling_leaves_a_clean_line_and_no_thread(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal, before = Terminal(), threading.active_count()
+
+    def use() -> None:
+        shown_by(terminal, " 0 %")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(precompile, "_EVERY_S", 0.01)
+    monkeypatch.setattr(precompile, "_use_everything", use)
+    with pytest.raises(KeyboardInterrupt):
+        precompile.ready(terminal)
+    assert " 0 %" in terminal.getvalue()
+    assert terminal.getvalue().endswith("\r\x1b[K")
+    assert threading.active_count() == before
+    assert compiled.cold()
+
+
+@pytest.mark.slow
+def test_all_functions_are_kept_when_everything_was_compiled() -> None:
+    """The bar ends at 100 %."""
+    precompile.precompile()
+    assert compiled.kept() == compiled.to_keep() > 100
 
 
 @pytest.mark.slow

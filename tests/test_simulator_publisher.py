@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import aiomqtt
 import pytest
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.reasoncodes import ReasonCode
 
 from console.embedded_broker import EmbeddedBroker
 from contract import Address, Death, LinkError
@@ -113,6 +115,46 @@ def test_a_link_that_breaks_loses_nothing(broker: Broker) -> None:
             assert list(dict.fromkeys(got)) == [item.payload for item in items]
 
     run(scenario())
+
+
+def test_a_link_that_is_mended_listens_anew(broker: Broker) -> None:
+    async def scenario() -> None:
+        came: list[bytes] = []
+        topic = HERE.topic("command")
+        async with (
+            listening(broker, "nothing/here") as other,
+            Cutter(broker, after_bytes=8_000, times=1) as through,
+            Publisher(
+                through, "ears", listen=[topic], on_message=lambda _, payload: came.append(payload), jitter=lambda: 0.0
+            ) as publisher,
+        ):
+            for payload in (b"before", b"after"):
+                assert await publisher.listening(10)
+                await other.publish(topic, payload, qos=1)
+                while payload not in came:  # noqa: ASYNC110  # what is heard raises no event
+                    await asyncio.sleep(0.01)
+                await publisher.publish(deaths(100, "dddddddd"))
+            assert came == [b"before", b"after"]
+            assert publisher.sent > 200, "the link was cut"
+
+    run(scenario())
+
+
+def test_a_topic_that_may_not_be_listened_to_is_told(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A broker with rights says so in the acknowledgement alone."""
+
+    async def refused(*_: object, **__: object) -> list[ReasonCode]:
+        return [ReasonCode(PacketTypes.SUBACK, "Not authorized")]
+
+    async def scenario() -> None:
+        monkeypatch.setattr(aiomqtt.Client, "subscribe", refused)
+        async with Publisher(broker, "deaf", listen=["secret/#"], on_message=print) as publisher:
+            assert await publisher.listening(10)
+
+    run(scenario())
+    assert "secret/# refused: Not authorized; check the rights of the user" in caplog.text
 
 
 def test_the_will_is_for_those_who_vanish(broker: Broker) -> None:

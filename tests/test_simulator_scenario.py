@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from contract import ConfigError
 from simulator.catalogue import Catalogue
+from simulator.datafile import parse
 from simulator.datafiles_io import read_bytes
 from simulator.durations import SECOND_NS, UNITS
 from simulator.fault_kinds import FAULTS, Kind, table
 from simulator.faults import fault_of_text
 from simulator.scenario import MAX_SEED, Scenario, ScenarioDemand, ScenarioPolicies
-from simulator.scenario_check import check_scenario, fault_problems, scenario_of, scenario_problems
+from simulator.scenario_check import check_scenario, scenario_problems
+from simulator.settings import Settings
+from simulator.setup import setup
 
 DOCS = Path(__file__).parents[1] / "docs" / "scenarios.md"
 CATALOGUE = Catalogue()
@@ -28,7 +32,7 @@ PARK = (
 
 
 def read(text: str) -> Scenario:
-    return scenario_of(text.encode(), "f.yaml")
+    return parse(text.encode(), Scenario, "f.yaml")
 
 
 # What is built in
@@ -47,8 +51,6 @@ def test_a_built_in_scenario_is_right(name: str) -> None:
     assert scenario.duration_ns
     for tenant in scenario.tenants(*PLACE):
         sector = CATALOGUE.sector(tenant.sector)
-        demand = tenant.demand.over(sector.demand)
-        assert demand.units_per_day == pytest.approx(sector.demand.units_per_day * tenant.demand.factor)
         tenant.policies.over(sector.policies)
 
 
@@ -111,7 +113,7 @@ def test_what_is_not_said_is_the_sectors_or_the_settings() -> None:
     sector = CATALOGUE.sector("ceramics")
     (tenant,) = scenario.tenants(*PLACE)
     assert tenant[:3] == PLACE
-    assert tenant.demand.over(sector.demand) == sector.demand
+    assert tenant.demand == ScenarioDemand(factor=1.0, personalised=None)
     assert tenant.policies.over(sector.policies) == sector.policies
     assert (scenario.start_ns, scenario.history_ns, scenario.duration_ns, scenario.telemetry_s) == (None, 0, None, None)
     assert list(scenario_problems(scenario, CATALOGUE)) == []
@@ -123,16 +125,6 @@ def test_policies_are_overridden_one_by_one() -> None:
     assert (over.dispatch, over.maintain_age, over.cheap_power) == ("due", 0.0, True)
     assert (over.look, over.caught, over.planned_repair) == (policies.look, policies.caught, policies.planned_repair)
     assert not ScenarioPolicies(cheap_power=False).over(over).cheap_power
-
-
-@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
-def test_personalised_orders_take_their_share(share: float) -> None:
-    demand = CATALOGUE.sector("home_appliances").demand
-    over = ScenarioDemand(personalised=share, factor=1.5).over(demand)
-    assert sum(c.share for c in over.channels if c.personalised) == pytest.approx(share)
-    assert sum(c.share for c in over.channels) == pytest.approx(1)
-    assert over.units_per_day == demand.units_per_day * 1.5
-    assert [c.id for c in over.channels] == [c.id for c in demand.channels]
 
 
 def test_a_seed_offset_wraps_and_may_be_given() -> None:
@@ -242,11 +234,32 @@ def test_what_the_catalogue_does_not_have_is_named(text: str, why: str) -> None:
         check_scenario(scenario, CATALOGUE)
 
 
-def test_a_fault_of_the_command_line_is_checked_alike() -> None:
-    scenario = read(BASE + "sector: ceramics\n")
-    assert list(fault_problems(fault_of_text("jam machine=press-1 at=2026-03-01"), scenario, CATALOGUE)) == []
-    (problem,) = fault_problems(fault_of_text("jam machine=pres-1 at=2026-03-01"), scenario, CATALOGUE)
+def test_a_date_says_nothing_while_the_start_is_not_set() -> None:
+    text = BASE + "sector: ceramics\nfaults:\n- {kind: jam, machine: press-1, at: 2026-03-01}\n"
+    assert list(scenario_problems(read(text), CATALOGUE)) == []
+    (problem,) = scenario_problems(read(text.replace("press-1", "pres-1")), CATALOGUE)
     assert "did you mean press-1?" in problem
+
+
+def test_all_problems_are_said_before_anything_is_set_up(tmp_path: Path) -> None:
+    file = tmp_path / "wrong.yaml"
+    faults = "faults:\n- {kind: jam, machine: nix}\n- {kind: delay, at: 3h}\n"
+    file.write_text(BASE + "sector: mould\nduration: 1h\ndemand: {personalised: 0.2}\n" + faults)
+    with pytest.raises(ConfigError) as error:
+        setup(Settings(scenario=str(file)))
+    for why in (
+        "demand: personalised share 0.2",
+        "faults[0]: jam: machine: no machine 'nix'",
+        "faults[1]: delay: at:",
+    ):
+        assert why in str(error.value)
+
+
+@pytest.mark.parametrize("scenario", ["", "bad-bearing", "industrial-park"])
+def test_the_working_hours_that_are_set_hold_in_a_scenario_too(scenario: str) -> None:
+    for shifts in ("", "sector", "continuous"):
+        park = setup(Settings(scenario=scenario, shifts=shifts)).park
+        assert {site.continuous for site in park.sites} == {shifts == "continuous"}
 
 
 @pytest.mark.parametrize(("history", "right"), [("3h", True), ("1h", False)])
@@ -255,16 +268,11 @@ def test_a_fault_may_lie_in_the_history(history: str, right: bool) -> None:
     assert (list(scenario_problems(read(BASE + text), CATALOGUE)) == []) is right
 
 
-def test_a_share_that_no_channel_can_take_is_refused() -> None:
-    demand = CATALOGUE.sector("home_appliances").demand
-    only_stock = ScenarioDemand(personalised=0.0).over(demand)
-    with pytest.raises(ValueError, match="personalised: the sector has no channel"):
-        ScenarioDemand(personalised=0.2).over(type(only_stock)(**_without_personalised(only_stock)))
-
-
-def _without_personalised(demand: object) -> dict[str, object]:
-    said = {name: getattr(demand, name) for name in demand.__struct_fields__}  # type: ignore[attr-defined]
-    return said | {"channels": [c for c in said["channels"] if not c.personalised]}
+@pytest.mark.parametrize(("share", "right"), [("1", True), ("0.2", False)])
+def test_a_share_that_no_channel_can_take_is_refused(share: str, right: bool) -> None:
+    """All channels of this sector are personalised."""
+    scenario = read(BASE + f"sector: mould\ndemand: {{personalised: {share}}}\n")
+    assert (list(scenario_problems(scenario, CATALOGUE)) == []) is right
 
 
 # The page
@@ -287,8 +295,8 @@ def test_the_examples_of_the_page_are_right() -> None:
     typed = re.findall(r'--fault "([^"]+)"', page)
     assert typed
     scenario = CATALOGUE.load("scenarios", "bad-bearing", Scenario)
-    for text in typed:
-        assert list(fault_problems(fault_of_text(text), scenario, CATALOGUE)) == []
+    scenario = msgspec.structs.replace(scenario, faults=[fault_of_text(text) for text in typed])
+    check_scenario(scenario, CATALOGUE)
 
 
 @pytest.mark.parametrize("name", NAMES)

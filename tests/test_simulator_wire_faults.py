@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from itertools import pairwise
 
-from fault_cases import BOOT, MACHINES, Talk, faults, targets
+from fault_cases import BOOT, MACHINES, Talk, changes, faults, targets
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +16,7 @@ from simulator.fault_plan import FaultPlan, Planned
 from simulator.faults import Fault, fault_of_text
 from simulator.happenings import NEVER
 from simulator.outgoing import Outgoing
-from simulator.wire_faults import Dropped, WireFaults, skew_ns
+from simulator.wire_faults import Dropped, WireFaults
 
 HERE = Address("acme", "plant-1", "production", "line-1", "stamp-1")
 ZERO = 1_772_380_800 * SECOND_NS
@@ -33,7 +33,7 @@ Sent = list[tuple[int, Outgoing]]
 def _through(plan: FaultPlan, until_ns: int, extra: list[int]) -> tuple[list[Outgoing], Sent, list[Dropped]]:
     """What was said, what was sent and when, and what was dropped; cut at the changes and at ``extra``."""
     wire, talk = WireFaults(plan), Talk()
-    edges = sorted({ZERO, until_ns, *plan.changes(ZERO, until_ns), *(t for t in extra if ZERO < t < until_ns)})
+    edges = sorted({ZERO, until_ns, *changes(plan, ZERO, until_ns), *(t for t in extra if ZERO < t < until_ns)})
     said: list[Outgoing] = []
     sent: Sent = []
     for a, b in pairwise(edges):
@@ -129,7 +129,6 @@ def test_an_outage_holds_everything_and_lets_it_go_in_order() -> None:
     assert wire.apply(during, ZERO + 3 * MINUTE) == [i for i in during if i.address.machine != "stamp-1"]
     held = [i for i in during if i.address.machine == "stamp-1"]
     assert wire.held == len(held) > 0
-    assert wire.copy().flush() == held
     assert wire.apply(after, ZERO + 4 * MINUTE) == held + after
 
 
@@ -175,14 +174,14 @@ def test_shares_of_the_messages_are_hit() -> None:
 @settings(max_examples=30)
 def test_a_wrong_clock_never_says_a_time_twice(seconds: int, length: int) -> None:
     plan = FaultPlan(seconds, ZERO, [targets()])
-    plan.add(Fault(kind="clock_skew", magnitude=seconds, at="2m", for_=f"{length}s"), ZERO, "scenario")
+    skew = plan.add(Fault(kind="clock_skew", magnitude=seconds, at="2m", for_=f"{length}s"), ZERO, "scenario")
     said, sent, _ = _through(plan, ZERO + 1200 * SECOND_NS, [])
     times = Counter((i.address, i.kind, t) for _, i in sent for t in decode(i.kind, i.payload).times)
     assert max(times.values()) == 1
     for before, (_, after) in zip(said, sent, strict=True):
         old, new = decode(before.kind, before.payload), decode(after.kind, after.payload)
         shift = new.times[0] - old.times[0]
-        assert shift == skew_ns(plan, before.address.path, old.times[0])
+        assert (shift != 0) == (skew.start_ns <= old.times[0] < skew.end_ns)
         assert [t - shift for t in new.times] == list(old.times)
         assert shift == 0 or 0 < shift - seconds * SECOND_NS < 100_000
         assert (before.kind, before.seq, before.rows, before.address) == (

@@ -19,7 +19,8 @@ from contract import Tariff
 from simulator import kernel
 from simulator.plant import Park, ideal_cycle_ns
 from simulator.sector_model import Calendar, Shift
-from simulator.worlds import NO_LIMIT_W, stock_numbers, toggles, world_of
+from simulator.shifts import toggles
+from simulator.worlds import NO_LIMIT_W, stock_numbers, world_of
 
 HOME = site_of("home_appliances")
 START = datetime(2026, 3, 2, tzinfo=UTC)  # a Monday

@@ -15,6 +15,7 @@ import pytest
 from console.cli import main
 from console.demo import DemoOptions, demo
 from console.runs import Run, newest_run
+from console.simulate import SimulateOptions
 from console.verify import Report, verify
 from historian import Frame, Query, open_store
 
@@ -24,7 +25,8 @@ HOUR_NS = 3600 * 10**9
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
     data_dir = tmp_path_factory.mktemp("demo")
-    options = DemoOptions(speed=60.0, duration_s=1.0, port=0, browser=False, history_h=2.0, data_dir=data_dir)
+    factory = SimulateOptions(speed=60.0, duration_s=1.0, history_s=2 * 3600.0)
+    options = DemoOptions(factory, port=0, browser=False, data_dir=data_dir)
     asyncio.run(demo(options, asyncio.Event()))
     return newest_run(data_dir)
 

@@ -7,6 +7,6 @@ What it is not: paced, and not aware of sensors, energy or money: those derive f
 The half-open rule: ``advance(plant, t)`` does everything that happens before ``t``, and nothing at ``t``.
 """
 
-from simulator.kernel.plant import MachineTruth, Plant, advance, fill, place, start, stocks, truth
+from simulator.kernel.plant import MachineTruth, Plant, advance, fill, place, start, stocks, truth, work_in_progress
 
-__all__ = ["MachineTruth", "Plant", "advance", "fill", "place", "start", "stocks", "truth"]
+__all__ = ["MachineTruth", "Plant", "advance", "fill", "place", "start", "stocks", "truth", "work_in_progress"]

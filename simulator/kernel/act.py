@@ -7,8 +7,9 @@ What it is not: a schedule (``faults.py``), and not who may command what (``comm
 from __future__ import annotations
 
 from simulator.compiled import lean
-from simulator.happenings import NEVER, Doing
+from simulator.happenings import Doing
 from simulator.kernel import happen
+from simulator.kernel.fate import notice
 from simulator.kernel.layout import (
     BY_COMMAND,
     GROUP_SIZE,
@@ -26,7 +27,7 @@ from simulator.kernel.layout import (
     S,
     W,
 )
-from simulator.kernel.machines import account, close, notice, reopen, run
+from simulator.kernel.machines import account, close, reopen, run
 from simulator.kernel.plant import Plant
 from simulator.kernel.queues import Ints
 from simulator.line import DISPATCH
@@ -45,10 +46,15 @@ def _machine(plant: Plant, number: int) -> int:
     return int(plant.s[G.AT_MACHINES]) + number * MACHINE_SIZE
 
 
-def _now(plant: Plant, m: int) -> int:
+def _busy_with(plant: Plant, m: int) -> int:
     """What the machine does, or goes on with when it opens."""
     doing = int(plant.s[m + M.DOING])
     return int(plant.s[m + M.RESUME]) if doing in (Doing.OFF, Doing.PAUSE) else doing
+
+
+def _ran_ns(plant: Plant, m: int) -> int:
+    """How long the present stretch of running has lasted; it is not yet in the machine's age."""
+    return plant.now_ns - int(plant.s[m + M.SINCE_NS]) if plant.s[m + M.DOING] == Doing.RUNNING else 0
 
 
 def _settle(plant: Plant) -> None:
@@ -70,37 +76,26 @@ def resume(plant: Plant, machine: int) -> None:
 def live(plant: Plant, machine: int, left_ns: int, mode: int | None = None) -> None:
     """The machine's part fails after ``left_ns`` of running more (0: as soon as it runs), in this mode or its own."""
     m = _machine(plant, machine)
-    now = plant.now_ns
-    ran = now - int(plant.s[m + M.SINCE_NS]) if plant.s[m + M.DOING] == Doing.RUNNING else 0
-    if _now(plant, m) in (Doing.DOWN, Doing.REPAIR, Doing.MAINTENANCE):  # the life after this one
+    if _busy_with(plant, m) in (Doing.DOWN, Doing.REPAIR, Doing.MAINTENANCE):  # the life after this one
         plant.s[m + M.NEXT_LIFE_NS] = max(1, left_ns)
         plant.s[m + M.NEXT_MODE] = -1 if mode is None else mode
         return
-    age = int(plant.s[m + M.AGE_NS]) + ran
+    age = int(plant.s[m + M.AGE_NS]) + _ran_ns(plant, m)
     plant.s[m + M.LIFE_NS] = age + max(1, left_ns)
     if mode is not None:
         plant.s[m + M.MODE] = mode
     notice(plant.s, plant.f, m, age)
-    _again(plant.s, m, now)
-
-
-def remaining_life_ns(plant: Plant, machine: int) -> int:
-    """The running time that the machine's part will still last."""
-    m = _machine(plant, machine)
-    ran = plant.now_ns - int(plant.s[m + M.SINCE_NS]) if plant.s[m + M.DOING] == Doing.RUNNING else 0
-    return int(plant.s[m + M.LIFE_NS]) - int(plant.s[m + M.AGE_NS]) - ran
+    _again(plant.s, m, plant.now_ns)
 
 
 def jam(plant: Plant, machine: int) -> None:
     """The machine stops for a moment as soon as it runs."""
     m = _machine(plant, machine)
-    now = plant.now_ns
-    ran = now - int(plant.s[m + M.SINCE_NS]) if plant.s[m + M.DOING] == Doing.RUNNING else 0
-    if _now(plant, m) == Doing.MINOR_STOP:
+    if _busy_with(plant, m) == Doing.MINOR_STOP:
         plant.s[m + M.JAMMED] = 1
         return
-    plant.s[m + M.TO_STOP_NS] = ran + 1
-    _again(plant.s, m, now)
+    plant.s[m + M.TO_STOP_NS] = _ran_ns(plant, m) + 1
+    _again(plant.s, m, plant.now_ns)
 
 
 def maintain(plant: Plant, machine: int) -> None:
@@ -161,15 +156,6 @@ def doing(plant: Plant, machine: int) -> Doing:
     return Doing(int(plant.s[_machine(plant, machine) + M.DOING]))
 
 
-def maintained(plant: Plant, machine: int) -> int:
-    """How often the machine was maintained."""
-    return int(plant.s[_machine(plant, machine) + M.MAINTAINED])
-
-
 def closed(plant: Plant, machine: int) -> bool:
     """Whether a command keeps the machine closed."""
     return bool(plant.s[_machine(plant, machine) + M.CLOSED] & BY_COMMAND)
-
-
-FOREVER = NEVER
-"""For ``disrupt``: until told otherwise."""

@@ -58,8 +58,14 @@ def bell(stream: int, n: int) -> float:
 
 @lean
 def normal(stream: int, n: int) -> float:
-    """``chance.normal``: the inverse of the normal distribution, algorithm AS 241 (Wichura, 1988), 16 digits."""
-    p = min(uniform(stream, n), _HIGHEST)
+    """``chance.normal``."""
+    return quantile(uniform(stream, n))
+
+
+@lean
+def quantile(u: float) -> float:
+    """The inverse of the normal distribution: algorithm AS 241 (Wichura, 1988), 16 digits."""
+    p = min(u, _HIGHEST)
     q = p - 0.5
     if abs(q) <= 0.425:
         r = 0.180625 - q * q
@@ -110,7 +116,7 @@ def binomial(u: float, n: int, p: float) -> int:
     """How many of ``n`` with probability ``p`` each, by the uniform ``u``: the inverse of the distribution.
 
     Where the expected number is beyond 300 the recursion would underflow; a normal of the same mean and variance by
-    the same ``u`` takes its place (its error is below a thousandth of the mean there).
+    the same ``u`` takes its place.
     """
     if n <= 0 or p <= 0.0:
         return 0
@@ -128,7 +134,7 @@ def _few(u: float, n: int, p: float) -> int:
     """``binomial`` for ``p`` of at most a half."""
     if n * p > _LARGE:
         spread = sqrt(n * p * (1.0 - p))
-        return min(n, max(0, round(n * p + spread * _logit_normal(u))))
+        return min(n, max(0, round(n * p + spread * quantile(u))))
     term = (1.0 - p) ** n
     ratio = p / (1.0 - p)
     k = 0
@@ -137,12 +143,6 @@ def _few(u: float, n: int, p: float) -> int:
         term *= ratio * (n - k) / (k + 1)
         k += 1
     return k
-
-
-@lean
-def _logit_normal(u: float) -> float:
-    """A normal quantile to four digits (Bowling et al., JIEM 2009, one-term logistic), for large counts."""
-    return log(u / (1.0 - u)) / 1.702
 
 
 @lean

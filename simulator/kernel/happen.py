@@ -1,7 +1,7 @@
 """The order of events in the kernel: what is due next, what follows from it, and what is told of it.
 
 What it is: compiled; ``advance`` runs until a time or until there is no more room to tell in.
-What it is not: the rules themselves (``machines.py``, ``flow.py``).
+What it is not: the rules themselves (``machines.py``, ``flow.py``, ``handing.py``, ``stocks.py``).
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 from simulator.compiled import inlined, lean
 from simulator.happenings import NEVER, NOTHING, Doing, OrderEvent
 from simulator.kernel.draws import duration, exponential
-from simulator.kernel.flow import deliver, rouse, seek, stretch_ends
+from simulator.kernel.fate import next_stop, renew, repair_ns
+from simulator.kernel.flow import seek
+from simulator.kernel.handing import rouse, stretch_ends
 from simulator.kernel.layout import (
     ACCEPTED,
     BY_BREAK,
@@ -34,15 +36,13 @@ from simulator.kernel.machines import (
     enter,
     fail,
     free_technician,
-    next_stop,
     power_up,
-    renew,
     reopen,
-    repair_ns,
     work,
 )
 from simulator.kernel.offers import order_at, tell_order
 from simulator.kernel.queues import Floats, Ints, leave, ring_drop, ring_get, schedule, todo, todo_pop, unschedule
+from simulator.kernel.stocks import deliver
 
 
 @inlined
@@ -51,7 +51,7 @@ def wake(s: Ints, f: Floats, o: Ints, out: Ints, m: int, now: int) -> None:
     doing = s[m + M.DOING]
     step = s[m + M.STEP]
     if doing == Doing.RUNNING:
-        how = stretch_ends(s, f, o, out, m, now)
+        how = stretch_ends(s, o, out, m, now)
         if how == 1:
             fail(s, m, now)
         elif how == 2:

@@ -4,13 +4,15 @@ What it is: the plant's whole state is three arrays, so that a snapshot or a for
 ``f`` (fractions) and ``o`` (orders and their queues). A row is addressed by the place of its first number, and the
 numbers of a row by the names below: ``s[m + M.LEFT_NS]``; a row's link to another row is that row's place. Few and
 flat, because compiled functions hand every array on as seven numbers.
-What it is not: a rule. The rules are in ``machines.py``, ``flow.py`` and ``happen.py``.
+What it is not: a rule. The rules are in ``happen.py`` and in what that imports.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum, auto
 from typing import Final
+
+from simulator.happenings import Doing
 
 
 class _Fields(IntEnum):
@@ -29,7 +31,6 @@ class G(_Fields):
     LINES = auto()
     MATERIALS = auto()
     GROUPS = auto()
-    CREWS = auto()
     CALENDARS = auto()
     PRICES = auto()
     AT_MACHINES = auto()
@@ -40,8 +41,6 @@ class G(_Fields):
     AT_CREWS = auto()
     AT_CALENDARS = auto()
     AT_PRICES = auto()
-    AT_MODES = auto()
-    AT_NEEDS = auto()
     AT_LOTS = auto()
     AT_FREE = auto()
     FREE = auto()
@@ -83,7 +82,6 @@ class M(_Fields):
 
     NUMBER = auto()
     STEP = auto()
-    LINE = auto()
     CALENDAR = auto()
     CREW = auto()
     GROUP = auto()
@@ -105,7 +103,6 @@ class M(_Fields):
     TOLD = auto()
     TOUCHED = auto()
     DETAIL = auto()
-    ORDER = auto()
     SINCE_NS = auto()
     CLOSED = auto()
     RESUME = auto()
@@ -226,7 +223,7 @@ class DF(_Fields):
 
 
 class L(_Fields):
-    """A line in ``s``; its queue of released orders is a ring in ``q``."""
+    """A line in ``s``; its queue of released orders is a ring in ``o``."""
 
     FIRST_STEP = auto()
     STEPS = auto()
@@ -257,7 +254,6 @@ class K(_Fields):
     WAITING = auto()
     PENDING_AT = auto()
     PENDING = auto()
-    USED_U = auto()
 
 
 class KF(_Fields):
@@ -351,8 +347,7 @@ BY_SHIFT: Final = 1
 BY_COMMAND: Final = 2
 BY_BREAK: Final = 4
 """Why a machine is closed: bits of ``M.CLOSED``."""
-NO_DOINGS: Final = 14
-MACHINE_SIZE: Final = len(M) + NO_DOINGS
+MACHINE_SIZE: Final = len(M) + len(Doing)
 STEP_SIZE: Final = len(S)
 MODE_SIZE: Final = len(D)
 EFFECT_SIZE: Final = len(DF)

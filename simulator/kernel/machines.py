@@ -1,7 +1,7 @@
-"""A machine of the kernel: what it does and until when, its wear, its failures and its repair.
+"""A machine of the kernel: what it does and until when, its failures and its repair, its power and its shifts.
 
 What it is: compiled rules that concern one machine, its crew and its power; see ``docs/design/kernel.md``.
-What it is not: the flow of lots (``flow.py``).
+What it is not: what it has in store (``fate.py``), or the flow of lots (``flow.py``).
 """
 
 from __future__ import annotations
@@ -10,39 +10,11 @@ from typing import Final
 
 from simulator.compiled import inlined, lean
 from simulator.happenings import NEVER, Doing
-from simulator.kernel.draws import (
-    binomial,
-    duration,
-    exponential,
-    lognormal,
-    severity,
-    uniform,
-    weibull,
-)
-from simulator.kernel.layout import (
-    BY_COMMAND,
-    BY_SHIFT,
-    DF,
-    EFFECT_SIZE,
-    GROUP_SIZE,
-    KF,
-    MATERIAL_SIZE,
-    MF,
-    MODE_SIZE,
-    SF,
-    C,
-    D,
-    G,
-    K,
-    M,
-    S,
-    T,
-    W,
-)
+from simulator.kernel.draws import duration, exponential
+from simulator.kernel.fate import repair_ns
+from simulator.kernel.layout import BY_COMMAND, BY_SHIFT, GROUP_SIZE, MATERIAL_SIZE, SF, C, G, K, M, S, W
 from simulator.kernel.queues import Floats, Ints, drop, leave, pop, push, schedule, todo, touch, unschedule
 
-LONGEST_LIFE_NS: Final = 2.0**60
-"""Of a part that will not fail in this run; a longer one could not be added to a time."""
 SEEK: Final = -1
 """What a closed machine does at opening: look for work."""
 
@@ -147,81 +119,6 @@ def power_up(s: Ints, now: int) -> None:
             run(s, m, now)
 
 
-@inlined
-def worn(s: Ints, m: int) -> float:
-    """How much of the coming failure shows, 0 to 1."""
-    if s[m + M.LIFE_NS] >= NEVER:
-        return 0.0
-    mode = s[s[m + M.STEP] + S.MODE_AT] + s[m + M.MODE] * MODE_SIZE
-    return severity(s[mode + D.WEAR], s[mode + D.VISIBLE_NS], s[m + M.AGE_NS], s[m + M.LIFE_NS])
-
-
-@inlined
-def effect_at(s: Ints, m: int) -> int:
-    """The place of the coming failure's effect in ``f``."""
-    return int(s[s[m + M.STEP] + S.MODE_F_AT] + s[m + M.MODE] * EFFECT_SIZE)
-
-
-@lean
-def next_stop(s: Ints, f: Floats, m: int) -> None:
-    """Set the running time to the next minor stop; a worn machine stops more often."""
-    step = s[m + M.STEP]
-    mean = s[step + S.STOP_INTERVAL_NS]
-    if mean:
-        s[m + M.STOPS] += 1
-        factor = 1.0 + worn(s, m) * (f[effect_at(s, m) + DF.MINOR_STOPS] - 1.0)
-        s[m + M.TO_STOP_NS] = duration(mean / factor * exponential(s[m + M.S_STOP], 2 * s[m + M.STOPS]))
-    else:
-        s[m + M.TO_STOP_NS] = NEVER
-    if s[m + M.JAMMED]:  # a fault that came during the stop
-        s[m + M.JAMMED] = 0
-        s[m + M.TO_STOP_NS] = 1
-
-
-@lean
-def renew(s: Ints, f: Floats, m: int) -> None:
-    """As good as new: a new life, the mode in which it will end, and the age at which that is noticed."""
-    step = s[m + M.STEP]
-    sf = s[step + S.F_AT]
-    stream = s[m + M.S_LIFE]
-    s[m + M.LIVES] += 1
-    n = 4 * s[m + M.LIVES]
-    s[m + M.AGE_NS] = 0
-    s[m + M.LIFE_NS] = NEVER
-    if s[step + S.MTBF_NS]:
-        life = weibull(stream, n, f[sf + SF.WEIBULL_SCALE], f[sf + SF.WEIBULL_SHAPE])
-        s[m + M.LIFE_NS] = duration(min(life, LONGEST_LIFE_NS))
-    s[m + M.MODE] = int(uniform(stream, n + 1) * s[step + S.MODES])
-    if s[m + M.NEXT_LIFE_NS]:  # a fault that came while the machine was being repaired
-        s[m + M.LIFE_NS] = s[m + M.NEXT_LIFE_NS]
-        if s[m + M.NEXT_MODE] >= 0:
-            s[m + M.MODE] = s[m + M.NEXT_MODE]
-        s[m + M.NEXT_LIFE_NS] = 0
-    notice(s, f, m, 0)
-
-
-@lean
-def notice(s: Ints, f: Floats, m: int, age: int) -> None:
-    """Draw whether, and from which age on, the coming failure is noticed; ``age`` is the machine's."""
-    step = s[m + M.STEP]
-    stream, n, life = s[m + M.S_LIFE], 4 * s[m + M.LIVES], s[m + M.LIFE_NS]
-    s[m + M.NOTICED_NS] = NEVER
-    if life < NEVER and uniform(stream, n + 2) < f[s[step + S.F_AT] + SF.CAUGHT]:
-        mode = s[step + S.MODE_AT] + s[m + M.MODE] * MODE_SIZE
-        begin = max(age, life // 2, life - s[mode + D.VISIBLE_NS])
-        s[m + M.NOTICED_NS] = begin + int(uniform(stream, n + 3) * (life - begin))
-    if s[step + S.MAINTAIN_AGE_NS]:
-        s[m + M.NOTICED_NS] = min(s[m + M.NOTICED_NS], s[step + S.MAINTAIN_AGE_NS])
-
-
-@lean
-def repair_ns(s: Ints, f: Floats, m: int) -> int:
-    """How long the repair of this life's failure takes."""
-    step = s[m + M.STEP]
-    sigma = f[s[step + S.F_AT] + SF.REPAIR_SIGMA]
-    return duration(lognormal(s[m + M.S_REPAIR], 2 * s[m + M.LIVES], float(s[step + S.MTTR_NS]), sigma))
-
-
 @lean
 def fail(s: Ints, m: int, now: int) -> None:
     """The part has reached its life: a technician is called."""
@@ -279,28 +176,6 @@ def maintain(s: Ints, f: Floats, m: int, now: int) -> bool:
     return True
 
 
-@inlined
-def judge(s: Ints, f: Floats, m: int, defects: float, bad: float) -> int:
-    """Scrap and rework of every lot of the load by its wear; returns how many units must be mended."""
-    sf = s[s[m + M.STEP] + S.F_AT]
-    effect = effect_at(s, m)
-    scrap_p = f[sf + SF.SCRAP_P] + bad * f[effect + DF.SCRAP] + defects + f[s[m + M.F_AT] + MF.SCRAP_P]
-    rework_p = f[sf + SF.REWORK_P] + bad * f[effect + DF.REWORK]
-    mend_p = rework_p / (1.0 - scrap_p) if scrap_p < 1.0 else 0.0
-    mended = 0
-    for i in range(s[m + M.HELD]):
-        lot = s[s[m + M.HELD_AT] + i]
-        s[m + M.LOTS] += 1
-        n = 2 * s[m + M.LOTS]
-        units = s[lot + T.UNITS]
-        scrap = binomial(uniform(s[m + M.S_QUALITY], n), units, scrap_p) if scrap_p > 0.0 else 0
-        rework = binomial(uniform(s[m + M.S_QUALITY], n + 1), units - scrap, mend_p) if mend_p > 0.0 else 0
-        s[lot + T.SCRAP] = scrap
-        s[lot + T.REWORK] = rework
-        mended += rework
-    return mended
-
-
 @lean
 def close(s: Ints, m: int, why: int, now: int) -> None:
     """The machine stops whatever it does; what was left goes on at opening."""
@@ -351,14 +226,3 @@ def reopen(s: Ints, m: int, why: int, now: int) -> None:
         wait(s, m, resume, now)
     else:
         enter(s, m, resume, now, now + max(1, takes))
-
-
-@inlined
-def defects_of(s: Ints, f: Floats, step: int) -> float:
-    """What the materials' defects add to the scrap probability at a step."""
-    total = 0.0
-    for i in range(s[step + S.NEEDS]):
-        k = s[s[step + S.NEED_AT] + 2 * i]
-        kf = s[k + K.F_AT]
-        total += f[kf + KF.DEFECT_SCRAP] * f[kf + KF.DEFECTS]
-    return total

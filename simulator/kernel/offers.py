@@ -69,7 +69,7 @@ def pick(s: Ints, o: Ints, m: int) -> int:
         line = s[step + S.LINE]
         at, cap, head, n = s[line + L.RING_AT], s[line + L.RING_CAP], s[line + L.RING_HEAD], s[line + L.RING]
     else:
-        back = lots_before(s, step)
+        back = lots_before(step)
         at, cap, head, n = s[back + S.BUFFER_AT], s[back + S.BUFFER_CAP], s[back + S.BUFFER_HEAD], s[back + S.BUFFER]
     best, best_a, best_b = 0, 0, 0
     for i in range(min(n, s[step + S.LOOK])):
@@ -94,7 +94,7 @@ def family_at(s: Ints, o: Ints, step: int, i: int) -> int:
         line = s[step + S.LINE]
         number = ring_get(o, s[line + L.RING_AT], s[line + L.RING_CAP], s[line + L.RING_HEAD], i)
         return family_of(s, step, o[order_at(s, number) + O.VARIANT])
-    back = lots_before(s, step)
+    back = lots_before(step)
     lot = ring_get(s, s[back + S.BUFFER_AT], s[back + S.BUFFER_CAP], s[back + S.BUFFER_HEAD], i)
     return family_of(s, step, s[lot + T.VARIANT])
 
@@ -104,7 +104,7 @@ def queued(s: Ints, step: int) -> int:
     """How many lots, or before the first step orders, wait for a step."""
     if s[step + S.POSITION] == 0:
         return int(s[s[step + S.LINE] + L.RING])
-    return int(s[lots_before(s, step) + S.BUFFER])
+    return int(s[lots_before(step) + S.BUFFER])
 
 
 @inlined
@@ -112,7 +112,7 @@ def something(s: Ints, step: int) -> bool:
     """Whether anything waits for a step, in the queue before it or in the hands of a machine without a buffer."""
     if s[step + S.POSITION] == 0:
         return bool(s[s[step + S.LINE] + L.RING] > 0)
-    back = lots_before(s, step)
+    back = lots_before(step)
     return bool(s[back + S.BUFFER] > 0 or (s[back + S.BUFFER_CAP] == 0 and s[back + S.BLOCKED] > 0))
 
 
@@ -121,7 +121,7 @@ def _count(s: Ints, o: Ints, step: int, want: int, first: int) -> tuple[int, int
     """(lots, units) of a load that begins with the ``first`` in the queue and goes on in its order."""
     family = family_at(s, o, step, first) if s[step + S.ONE_FAMILY] else 0
     orders = s[step + S.POSITION] == 0
-    line, back = s[step + S.LINE], lots_before(s, step)
+    line, back = s[step + S.LINE], lots_before(step)
     size = s[line + L.LOT_UNITS]
     lots = units = 0
     i = -1
@@ -151,7 +151,7 @@ def _first_units(s: Ints, o: Ints, step: int, i: int) -> int:
         line = s[step + S.LINE]
         number = ring_get(o, s[line + L.RING_AT], s[line + L.RING_CAP], s[line + L.RING_HEAD], i)
         return int(min(s[line + L.LOT_UNITS], o[order_at(s, number) + O.UNRELEASED]))
-    back = lots_before(s, step)
+    back = lots_before(step)
     return int(s[ring_get(s, s[back + S.BUFFER_AT], s[back + S.BUFFER_CAP], s[back + S.BUFFER_HEAD], i) + T.UNITS])
 
 
@@ -164,7 +164,7 @@ def on_offer(s: Ints, o: Ints, m: int, want: int) -> tuple[int, int, int]:
     step = s[m + M.STEP]
     n = queued(s, step)
     if n == 0:
-        back = lots_before(s, step)
+        back = lots_before(step)
         if s[step + S.POSITION] > 0 and s[back + S.BUFFER_CAP] == 0 and s[back + S.BLOCKED] > 0:
             other = s[s[back + S.BLOCKED_AT]]
             return 0, 1, int(s[s[s[other + M.HELD_AT] + s[other + M.HELD_FROM]] + T.UNITS])
@@ -189,7 +189,7 @@ def on_offer(s: Ints, o: Ints, m: int, want: int) -> tuple[int, int, int]:
 def take_lots(s: Ints, o: Ints, m: int, want: int, first: int) -> None:
     """The machine takes what ``on_offer`` counted out of the buffer before it."""
     step = s[m + M.STEP]
-    back = lots_before(s, step)
+    back = lots_before(step)
     i = first
     family = family_at(s, o, step, first) if s[step + S.ONE_FAMILY] else 0
     while s[m + M.HELD] < want and i < s[back + S.BUFFER]:

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from simulator import chance
 from simulator.happenings import ENTERED, FINISHED, NEVER, ORDERED, SHIPPED, Doing, Happenings, Rows
-from simulator.kernel import happen, machines, warm
-from simulator.kernel.flow import reorder
+from simulator.kernel import fate, happen, warm
 from simulator.kernel.layout import (
     ENTERED_SIZE,
     FINISHED_SIZE,
@@ -37,6 +36,7 @@ from simulator.kernel.layout import (
     S,
 )
 from simulator.kernel.queues import schedule
+from simulator.kernel.stocks import reorder
 from simulator.kernel.world import build
 from simulator.line import World
 
@@ -109,14 +109,14 @@ def start(world: World, seed: int, start_ns: int) -> Plant:
     plant = Plant(world, start_ns, s, f, np.zeros(1, np.int64), out)
     for m, name in zip(plant._machines(), world.machines, strict=True):
         stream = chance.key(seed, name, "start")
-        machines.renew(s, f, m)
+        fate.renew(s, f, m)
         if s[m + M.LIFE_NS] < NEVER:
             s[m + M.AGE_NS] = int(chance.uniform(stream, 0) * int(s[m + M.LIFE_NS]))
         step = s[m + M.STEP]
         s[m + M.SINCE_MAJOR] = int(chance.uniform(stream, 1) * int(s[step + S.MAJOR_EVERY]))
         every = s[step + S.MINOR_EVERY]
         s[m + M.SINCE_MINOR] = s[m + M.SINCE_MAJOR] % every if every else 0
-        machines.next_stop(s, f, m)
+        fate.next_stop(s, f, m)
         schedule(s, s[m + M.AGENT], start_ns)
     for number in range(len(world.calendars)):
         happen.plan_turn(s, number)
@@ -130,7 +130,8 @@ def place(plant: Plant, orders: NDArray[Any]) -> None:
     """Hand in orders, of type ``line.ORDERS`` and in the order of their time; their numbers go on from those before.
 
     Raises:
-        ValueError: an order lies in the past, or is not in its order.
+        ValueError: an order lies in the past, comes before an earlier one, asks for no units, or names a line or a
+            variant that is not there. Nothing is changed then.
     """
     s, o = plant.s, plant.o
     if len(orders) == 0:
@@ -186,14 +187,12 @@ def place(plant: Plant, orders: NDArray[Any]) -> None:
 
 
 def fill(plant: Plant) -> None:
-    """Begin in the middle of things, as far as the orders reach: every machine in a load, every buffer half full.
+    """Begin in the middle of things: every machine in a load, every buffer half full.
 
-    Call it once, after the first ``place`` and before the first ``advance``. Orders of the start are released at once.
+    Call it once, after the first ``place`` and before the first ``advance``. It reaches as far as the orders that are
+    released at the start.
     """
-    s, o = plant.s, plant.o
-    o[: int(s[G.ORDERS]) * ORDER_SIZE].reshape(-1, ORDER_SIZE)[:, O.RELEASE_NS] = plant.start_ns
-    happen.plan_orders(s, o)
-    warm.fill(s, plant.f, o, plant.out, plant.start_ns)
+    warm.fill(plant.s, plant.f, plant.o, plant.out, plant.start_ns)
 
 
 def _merged(
@@ -270,3 +269,12 @@ def stocks(plant: Plant) -> list[int]:
     """What is on hand of each material, in millionths of its unit."""
     at, count = int(plant.s[G.AT_MATERIALS]), len(plant.world.materials)
     return [int(plant.s[at + number * MATERIAL_SIZE + K.ON_HAND_U]) for number in range(count)]
+
+
+def work_in_progress(plant: Plant) -> list[int]:
+    """Units on each line, in buffers and in machines' hands: what was released of the orders and has not left it."""
+    s, count = plant.s, int(plant.s[G.ORDERS])
+    orders = plant.o[: count * ORDER_SIZE].reshape(count, ORDER_SIZE)
+    line = (orders[:, O.LINE] - s[G.AT_LINES]) // LINE_SIZE
+    units = orders[:, O.UNITS] - orders[:, O.UNRELEASED] - orders[:, O.OUT]
+    return [int(units[line == number].sum()) for number in range(len(plant.world.lines))]

@@ -112,12 +112,7 @@ def push(s: Ints, at: int, count: int, who: int) -> None:
 @inlined
 def pop(s: Ints, at: int, count: int) -> int:
     """Take the first off a list; the others move up."""
-    who = s[at]
-    n = s[count] - 1
-    s[count] = n
-    for j in range(n):
-        s[at + j] = s[at + j + 1]
-    return int(who)
+    return drop(s, at, count, 0)
 
 
 @inlined
@@ -195,6 +190,6 @@ def touch(s: Ints, m: int) -> None:
 
 
 @inlined
-def lots_before(s: Ints, step: int) -> int:
+def lots_before(step: int) -> int:
     """The place of the step whose buffer a step takes from: the one before it in its line."""
     return step - STEP_SIZE

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from simulator.compiled import lean
 from simulator.kernel.draws import uniform
-from simulator.kernel.flow import plan_load
+from simulator.kernel.fate import plan_load
 from simulator.kernel.happen import orders
 from simulator.kernel.layout import LINE_SIZE, MACHINE_SIZE, STEP_SIZE, G, L, M, O, S, T
 from simulator.kernel.machines import work

@@ -96,7 +96,7 @@ def build(world: World, seed: int, start_ns: int) -> tuple[NDArray[np.int64], ND
     steps, machines = world.steps, world.machines
     s[G.NOW_NS] = start_ns
     s[G.MACHINES], s[G.STEPS], s[G.LINES] = len(machines), len(steps), len(world.lines)
-    s[G.MATERIALS], s[G.GROUPS], s[G.CREWS] = len(world.materials), len(world.power_w), len(world.crews)
+    s[G.MATERIALS], s[G.GROUPS] = len(world.materials), len(world.power_w)
     s[G.CALENDARS], s[G.PRICES] = len(world.calendars), len(world.price)
     s[G.AT_MACHINES] = b.ints(MACHINE_SIZE * len(machines))
     s[G.AT_STEPS] = b.ints(STEP_SIZE * len(steps))
@@ -132,10 +132,9 @@ def _shared(b: Builder, world: World, seed: int, machines: int) -> None:
         a = s[G.AT_CALENDARS] + n * CALENDAR_SIZE
         breaks = world.breaks[n] if n < len(world.breaks) else frozenset()
         s[a + A.TIMES_AT], s[a + A.TIMES] = b.ints(len(times)), len(times)
-        for i, t_ns in enumerate(times):
-            s[s[a + A.TIMES_AT] + i] = t_ns
         s[a + A.BREAKS_AT] = b.ints(len(times))
         for i, t_ns in enumerate(times):
+            s[s[a + A.TIMES_AT] + i] = t_ns
             s[s[a + A.BREAKS_AT] + i] = int(t_ns in breaks)
     for n, material in enumerate(world.materials):
         _material(b, material, n, s[G.NOW_NS], seed, len(world.calendars) + 1 + n, machines)
@@ -201,7 +200,7 @@ def _line(b: Builder, line: Line, n: int, number: int, seed: int) -> tuple[int, 
         _step(b, step, place)
         lots += 0 if s[place + S.LAST] else step.buffer_after
         for name in step.machines:
-            _machine(b, name, number, step, place, at, seed)
+            _machine(b, name, number, step, place, seed)
             lots += max(1, step.load_lots)
             number += 1
     return number, lots
@@ -264,7 +263,7 @@ def _step(b: Builder, step: Step, at: int) -> None:
     s[at + S.F_AT] = b.floats(sf)
 
 
-def _machine(b: Builder, name: str, number: int, step: Step, place: int, line: int, seed: int) -> None:
+def _machine(b: Builder, name: str, number: int, step: Step, place: int, seed: int) -> None:
     s = b.s
     m = s[G.AT_MACHINES] + number * MACHINE_SIZE
     if s[place + S.FIRST_MACHINE] == 0:
@@ -272,7 +271,6 @@ def _machine(b: Builder, name: str, number: int, step: Step, place: int, line: i
     values = {
         M.NUMBER: number,
         M.STEP: place,
-        M.LINE: line,
         M.CALENDAR: step.calendar,
         M.CREW: s[G.AT_CREWS] + step.crew * CREW_SIZE if step.crew >= 0 else -1,
         M.GROUP: s[G.AT_GROUPS] + step.power_group * GROUP_SIZE if step.power_group >= 0 else -1,

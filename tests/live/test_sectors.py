@@ -6,6 +6,7 @@ A batch works, one with large lots, one with many machines; a park; and a networ
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from console.cli import main
 from console.demo import DemoOptions, demo
 from console.runs import newest_run
+from console.simulate import SimulateOptions
 from console.verify import Report, verify
 
 ROUGH = """\
@@ -35,17 +37,17 @@ faults:
 """
 
 
-def run(data_dir: Path, **what: object) -> Report:
+def run(data_dir: Path, factory: SimulateOptions) -> Report:
     """A run, and the comparison of what was stored and computed with the truth."""
-    usual = {"speed": "max", "port": 0, "browser": False, "data_dir": data_dir}
-    asyncio.run(demo(DemoOptions(**usual | what), asyncio.Event()))  # type: ignore[arg-type]
+    options = DemoOptions(replace(factory, speed="max"), port=0, browser=False, data_dir=data_dir)
+    asyncio.run(demo(options, asyncio.Event()))
     kept = newest_run(data_dir)
     return asyncio.run(verify(kept.ledger, kept.store_url))
 
 
 @pytest.mark.parametrize("sector", ["ceramics", "biomedicine", "energy"])
 def test_a_sector_from_the_machines_to_the_figures(tmp_path: Path, sector: str) -> None:
-    report = run(tmp_path, sector=sector, duration_s=600.0, history_h=6.0)
+    report = run(tmp_path, SimulateOptions(sector=sector, duration_s=600.0, history_s=6 * 3600.0))
     assert report.ok, report.as_text()
     assert report.figures.compared > 10_000
     assert main(["verify", "--data-dir", str(tmp_path)]) == 0
@@ -53,7 +55,7 @@ def test_a_sector_from_the_machines_to_the_figures(tmp_path: Path, sector: str) 
 
 def test_a_park_with_shifts_from_the_machines_to_the_figures(tmp_path: Path) -> None:
     """It begins at midnight: most machines are closed for the first hours, and nobody is paid for them."""
-    report = run(tmp_path, scenario="industrial-park", duration_s=3600.0, history_h=9.0)
+    report = run(tmp_path, SimulateOptions(scenario="industrial-park", duration_s=3600.0, history_s=9 * 3600.0))
     assert report.ok, report.as_text()
     assert report.figures.compared > 50_000
 
@@ -62,7 +64,7 @@ def test_on_a_rough_network_nothing_is_lost_and_every_figure_is_true(tmp_path: P
     """Late, twice, out of order, after an outage, and over a meter that began again: the same figures."""
     file = tmp_path / "rough.yaml"
     file.write_text(ROUGH)
-    report = run(tmp_path / "data", scenario=str(file))
+    report = run(tmp_path / "data", SimulateOptions(scenario=str(file)))
     assert (report.messages.lost, report.messages.duplicated, report.messages.unexpected) == (0, 0, 0)
     assert report.ok, report.as_text()
 
@@ -71,7 +73,7 @@ def test_a_wrong_clock_loses_nothing_and_is_found(tmp_path: Path) -> None:
     """What is dated wrongly is counted in the wrong hour: messages are all there, and ``verify`` says which figures."""
     file = tmp_path / "rough.yaml"
     file.write_text(ROUGH + "- {kind: clock_skew, machine: tht-1, at: 30m, for: 2h, magnitude: 45}\n")
-    report = run(tmp_path / "data", scenario=str(file))
+    report = run(tmp_path / "data", SimulateOptions(scenario=str(file)))
     assert (report.messages.lost, report.messages.duplicated, report.messages.unexpected) == (0, 0, 0)
     assert not report.ok
     assert all("/tht-1 in" in example or "/line-1 in" in example for example in report.figures.examples)
