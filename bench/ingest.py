@@ -132,7 +132,7 @@ def count_only(url: str, name: str, topic: str, count: int) -> float:
 
 async def drain(url: str, store_url: str, name: str, *, topic: str, count: int, folder: Path) -> float:
     """Messages per second of the ingester, from its start until the last one is durable."""
-    settings = Settings(client_id=name, topics=[topic], receive_maximum=WINDOW, dead_letters=str(folder / "dead"))
+    settings = Settings(client_id=name, topics=[topic], dead_letters=str(folder / "dead"))
     status, stop = Status(), asyncio.Event()
     async with open_store(store_url) as store, asyncio.timeout(PATIENCE_S):
         began = time.perf_counter()

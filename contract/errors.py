@@ -45,11 +45,14 @@ class RetryLater(WriteError):
 
     Attributes:
         after_s: the least number of seconds to wait, as the server asked; ``None`` when it did not say.
+        kind: a short stable word for counters and alarms: ``silent`` (no answer), ``denied`` (401, 403), ``busy``
+            (429, 503) or ``failed``.
     """
 
-    def __init__(self, detail: str, after_s: float | None = None) -> None:
+    def __init__(self, detail: str, after_s: float | None = None, kind: str = "failed") -> None:
         super().__init__(detail)
         self.after_s = after_s
+        self.kind = kind
 
 
 class PartialWrite(WriteError):

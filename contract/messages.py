@@ -16,8 +16,9 @@ counts up by one over all messages of one address within a boot, so a gap in it 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from math import isfinite
+from operator import lt
 from typing import Annotated, Final
 
 from msgspec import Meta, Struct
@@ -62,13 +63,17 @@ class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def check(self) -> None:
         """Refuse what types alone cannot: raises ValueError that says what is wrong."""
         times = self.times
-        if len(times) > MAX_ROWS:
-            raise ValueError(f"{len(times)} rows, at most {MAX_ROWS} are allowed")
         if "rows" in self.__struct_fields__ and not times:
             raise ValueError("no rows")
-        for before, after in pairwise(times):
-            if after <= before:
-                raise ValueError(f"times do not increase: {after} after {before}")
+        _check_times(times)
+
+
+def _check_times(times: Sequence[int]) -> None:
+    if len(times) > MAX_ROWS:
+        raise ValueError(f"{len(times)} rows, at most {MAX_ROWS} are allowed")
+    if len(times) > 1 and not all(map(lt, times, islice(times, 1, None))):
+        before, after = next((a, b) for a, b in pairwise(times) if a >= b)
+        raise ValueError(f"times do not increase: {after} after {before}")
 
 
 class Birth(Message, frozen=True, kw_only=True):
@@ -136,14 +141,19 @@ class Telemetry(Message, frozen=True, kw_only=True):
         return self.t
 
     def check(self) -> None:
-        """Refuse names as above, columns of another length, and numbers that are no numbers."""
-        Message.check(self)
+        """Refuse names as above, and columns of another length."""
+        _check_times(self.t)
         if not self.t or not self.values:
             raise ValueError("no samples")
         check_names(self.values)
+        rows = len(self.t)
         for name, column in self.values.items():
-            if len(column) != len(self.t):
-                raise ValueError(f"sensor {name} has {len(column)} values for {len(self.t)} times")
+            if len(column) != rows:
+                raise ValueError(f"sensor {name} has {len(column)} values for {rows} times")
+
+    def check_finite(self) -> None:
+        """Refuse numbers that are no numbers, which only a message made in Python can have; raises ValueError."""
+        for name, column in self.values.items():
             for value in column:
                 if value is not None and not isfinite(value):
                     raise ValueError(f"sensor {name} has the value {value}")

@@ -53,7 +53,8 @@ def _rules() -> str:
         f"{_doc(messages)}\n\n"
         f"The payload is UTF-8 JSON of at most {MAX_BYTES} bytes. Counts and counters are at most 2^53 − 1, times at "
         f"most 2^63 − 1 (stores hold them up to the year 2261); a message has at most {messages.MAX_ROWS} rows and "
-        f"{parts.MAX_NAMES} names of sensors, or of counters. A name is a {_type(parts.Name)}. "
+        f"{parts.MAX_NAMES} names of sensors, or of counters. A name is a string of lower case, digits and _, of the "
+        f"form `{parts.NAME_PATTERN}`. "
         "Of a key that stands twice in one object the last counts. Refused, with the reason, are: unknown and "
         "missing fields, wrong types, NaN and infinities, integers beyond their range, times that do not increase, "
         "columns of unequal length and names that stores reserve "
@@ -145,7 +146,7 @@ def _json_type(schema: dict[str, Any]) -> str:
     if kind == "object":
         keys = (
             "name"
-            if "pattern" in schema["propertyNames"]
+            if schema["propertyNames"].get("description") == parts.NAME_WORD
             else _json_type({"type": "string", **schema["propertyNames"]})
         )
         return f"{keys} → {_json_type(schema['additionalProperties'])}"

@@ -6,7 +6,9 @@ What it is not: messages; those, with their names and their order, are in ``mess
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -23,10 +25,14 @@ Time = Annotated[int, Meta(ge=0, le=2**63 - 1, description="event time, ns since
 Count = Annotated[int, Meta(ge=0, le=MAX_INT)]
 Duration = Annotated[int, Meta(ge=0, le=2**63 - 1, description="ns")]
 Boot = Annotated[str, Meta(pattern=r"\A[0-9a-f]{8,32}\Z", description="hexadecimal, random at each start")]
-Name = Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_]{0,62}\Z", description="lower case, digits and _")]
+NAME_WORD: Final = "name"
+Name = Annotated[str, Meta(description=NAME_WORD)]
+"""Of a sensor or a counter; ``check_names`` says which there may be."""
+NAME_PATTERN: Final = r"[a-z][a-z0-9_]{0,62}"
 Text = Annotated[str, Meta(max_length=200)]
 Money = Annotated[float, Meta(description="in the currency that the birth names")]
 
+_NAME: Final = re.compile(NAME_PATTERN)
 RESERVED_NAMES: Final = frozenset({"time", "enterprise", "site", "area", "line", "machine"})
 """Words that stores keep for time and tags: no sensor or counter may have them as its name."""
 
@@ -216,9 +222,16 @@ class ReplyRow(Part, frozen=True, kw_only=True):
 
 
 def check_names(names: Collection[str]) -> None:
-    """Refuse reserved names, and too many of them; raises ValueError."""
+    """Refuse what is no name, reserved names, and too many of them; raises ValueError."""
     if len(names) > MAX_NAMES:
         raise ValueError(f"{len(names)} names, at most {MAX_NAMES} are allowed")
-    for name in names:
-        if name in RESERVED_NAMES:
-            raise ValueError(f"the name {name!r} is reserved")
+    _check_each(tuple(names))
+
+
+@lru_cache(maxsize=1024)  # the same names come with every message of a model, and looking at each is dear
+def _check_each(names: tuple[str, ...]) -> None:
+    wrong = next((name for name in names if not _NAME.fullmatch(name)), None)
+    if wrong is not None:
+        raise ValueError(f"{wrong[:80]!r} is no name: it does not match {NAME_PATTERN}")
+    if not RESERVED_NAMES.isdisjoint(names):
+        raise ValueError(f"the name {next(name for name in names if name in RESERVED_NAMES)!r} is reserved")

@@ -19,7 +19,7 @@ from typing import Final
 import msgspec
 
 from contract.errors import ContractError
-from contract.messages import KINDS, VERSION, Message
+from contract.messages import KINDS, VERSION, Message, Telemetry
 
 MAX_BYTES: Final = 262_144
 """The largest payload; half of what the embedded broker takes."""
@@ -45,9 +45,11 @@ def encode(message: Message) -> bytes:
     if kind is None:
         raise ContractError("unknown-kind", f"{type(message).__name__} is not one of the messages of the contract")
     try:
-        _check(message)  # before encoding, which would turn NaN into null
+        _check(message)
+        if isinstance(message, Telemetry):  # encoding would turn NaN into null
+            message.check_finite()
         payload = _ENCODER.encode(message)
-    except (TypeError, AttributeError, OverflowError, UnicodeEncodeError) as error:
+    except (TypeError, AttributeError, OverflowError, ValueError) as error:
         # A message that is made in Python has had no types checked.
         raise ContractError("invalid", f"this {kind} cannot be said: {error}"[:300]) from None
     if decode(kind, payload) != message:

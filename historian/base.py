@@ -41,6 +41,7 @@ class Frame:
 
     Attributes:
         kinds: the type of each column: ``float``, ``int``, ``str``, ``bool``, or None where it holds None alone.
+        series: the tags that are not empty, by name.
 
     Raises:
         ValueError: a column of another length than ``time_ns``, a bad name, or a value that is none.
@@ -51,6 +52,7 @@ class Frame:
     time_ns: Sequence[int]
     fields: Mapping[str, Sequence[Value | None]]
     kinds: Mapping[str, type[Value] | None] = field(init=False, repr=False, compare=False)
+    series: Tags = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         _check_name(self.measurement)
@@ -72,16 +74,41 @@ class Frame:
                 kinds[name], plain[name] = _checked(column)
             except ValueError as error:
                 raise ValueError(f"{self.measurement}.{name}: {error}") from None
-        object.__setattr__(self, "fields", plain)
-        object.__setattr__(self, "kinds", kinds)
+        _set(self, "fields", plain)
+        _set(self, "kinds", kinds)
+        _set(self, "series", series_of(self.tags))
+
+    @classmethod
+    def trusted(
+        cls,
+        measurement: str,
+        *,
+        tags: Mapping[str, str],
+        series: Tags,
+        time_ns: Sequence[int],
+        fields: Mapping[str, Sequence[Value | None]],
+        kinds: Mapping[str, type[Value] | None],
+    ) -> Frame:
+        """A frame whose parts have been checked before: nothing is looked at, which is ten times as fast.
+
+        For the one message in a hundred thousand that breaks the promise the stores' own checks are left.
+        """
+        frame = object.__new__(cls)
+        _set(frame, "measurement", measurement)
+        _set(frame, "tags", tags)
+        _set(frame, "series", series)
+        _set(frame, "time_ns", time_ns)
+        _set(frame, "fields", fields)
+        _set(frame, "kinds", kinds)
+        return frame
 
     def __len__(self) -> int:
         return len(self.time_ns)
 
-    @property
-    def series(self) -> Tags:
-        """The tags that are not empty, by name."""
-        return tuple(sorted((name, str.__str__(value)) for name, value in self.tags.items() if value))
+    def check_times(self) -> None:
+        """Refuse times beyond the years 1677 to 2261, which no store holds; raises ValueError."""
+        if self.time_ns and not (min(self.time_ns) >= MIN_TIME_NS and max(self.time_ns) <= MAX_TIME_NS):
+            raise ValueError(f"{self.measurement}: a time outside {MIN_TIME_NS} … {MAX_TIME_NS} ns")
 
     def check_storable(self) -> None:
         """Refuse what no store holds: times beyond the years 1677 to 2261, and text with a lone surrogate.
@@ -92,14 +119,23 @@ class Frame:
         Raises:
             ValueError: says what.
         """
-        if self.time_ns and not (min(self.time_ns) >= MIN_TIME_NS and max(self.time_ns) <= MAX_TIME_NS):
-            raise ValueError(f"{self.measurement}: a time outside {MIN_TIME_NS} … {MAX_TIME_NS} ns")
+        self.check_times()
         for name, kind in self.kinds.items():
             if kind is str:
                 _check_text(f"{self.measurement}.{name}", self.fields[name])
         _check_text(f"{self.measurement}: a tag", self.tags.values())
 
 
+def series_of(tags: Mapping[str, str]) -> Tags:
+    """The tags that are not empty, by name.
+
+    >>> series_of({"machine": "m", "line": "", "area": "a"})
+    (('area', 'a'), ('machine', 'm'))
+    """
+    return tuple(sorted((name, str.__str__(value)) for name, value in tags.items() if value))
+
+
+_set: Final = object.__setattr__  # a frame is frozen for everybody else
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]*")
 _PLAIN: Final[dict[type[Any], Any]] = {float: float.__float__, int: int.__int__, str: str.__str__}
 _KINDS: Final[frozenset[type[Any]]] = frozenset({float, int, str, bool})

@@ -47,10 +47,10 @@ def encode(frames: Iterable[Frame]) -> bytes:
 
 def encode_frame(frame: Frame) -> bytes:
     """The lines of one frame; raises ValueError as ``encode`` does."""
-    frame.check_storable()
-    dense: list[str] = []
+    frame.check_times()
     columns: list[Iterable[Any]] = []
     sparse: list[list[str]] = []
+    names: list[tuple[str, type[Value]]] = []
     for name, kind in frame.kinds.items():
         column = frame.fields[name]
         if kind is None:
@@ -59,15 +59,18 @@ def encode_frame(frame: Frame) -> bytes:
         if None in column:
             sparse.append(_optional(f",{name}={form}", prepare, column))
         else:
-            dense.append(f"{name}={form}")
+            names.append((name, kind))
             columns.append(map(prepare, column) if prepare else column)
-    head = _head(frame.measurement, frame.series)
-    if dense:
-        # One % per line does all the formatting in C; the text of the tags must not look like a format to it.
-        line = head.replace("%", "%%") + ",".join(dense) + "%s" * len(sparse) + " %d\n"
-        return "".join(map(line.__mod__, zip(*columns, *sparse, frame.time_ns, strict=True))).encode()
-    rows = zip(map("".join, zip(*sparse, strict=True)), frame.time_ns, strict=bool(sparse))
-    return "".join(f"{head}{body[1:]} {time}\n" for body, time in rows if body).encode()
+    try:
+        if columns:
+            line = _line(frame.measurement, frame.series, tuple(names), len(sparse))
+            return "".join(map(line.__mod__, zip(*columns, *sparse, frame.time_ns, strict=True))).encode()
+        head = _head(frame.measurement, frame.series)
+        rows = zip(map("".join, zip(*sparse, strict=True)), frame.time_ns, strict=bool(sparse))
+        return "".join(f"{head}{body[1:]} {time}\n" for body, time in rows if body).encode()
+    except UnicodeEncodeError:
+        frame.check_storable()  # says which text it is
+        raise
 
 
 def stored_tag(value: str) -> str:
@@ -80,11 +83,18 @@ def given_tag(stored: str) -> str:
     return _SIGN.sub(lambda sign: sign[1] or _CHARACTERS[sign[0]], stored)
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=65_536)
 def _head(measurement: str, series: Tags) -> str:
     """What every line of a series begins with; the names need no escape (``Frame`` has checked them)."""
     tags = "".join(f",{name}={stored_tag(value).translate(_ESCAPES)}" for name, value in series)
     return f"{measurement}{tags} "
+
+
+@lru_cache(maxsize=65_536)
+def _line(measurement: str, series: Tags, names: tuple[tuple[str, type[Value]], ...], sparse: int) -> str:
+    """The form of a line: one % does all the formatting in C; the text of the tags must not look like one to it."""
+    dense = ",".join(f"{name}={_FORMS[kind][0]}" for name, kind in names)
+    return f"{_head(measurement, series).replace('%', '%%')}{dense}{'%s' * sparse} %d\n"
 
 
 def _optional(form: str, prepare: Callable[[Any], Any] | None, column: Sequence[Value | None]) -> list[str]:

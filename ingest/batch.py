@@ -1,29 +1,28 @@
-"""From messages to batches: check, count, collect, settle.
+"""From messages to batches: collect, check, count, settle.
 
-What it is: the ingester's core as values and plain functions. It decodes what comes in, keeps it in order of receipt,
-says when a batch is due, and after the write says which messages are dead letters. Its counters obey a conservation
-law, exact at every moment: ``received = written + duplicate + dead_lettered + buffered``.
-What it is not: a loop. Time comes in as an argument; the broker, the store and the disk are in ``run.py``.
+What it is: the ingester's core as values and plain functions. It keeps what comes in in order of receipt, says when a
+batch is due, reads it, and after the write says which messages are dead letters. Its counters obey a conservation law,
+exact at every moment: ``received = written + duplicate + dead_lettered + buffered``.
+What it is not: a loop. Time comes in as an argument; the broker, the store and the disk are in ``run.py``. What a
+payload means is in ``formats.py``, and who may come in twice or not at all in ``admission.py``.
+
+A message is read when its batch is taken, not when it comes: what waits is a few bytes, and reading may go on in
+another thread while the loop listens.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Container, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Final, Protocol
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, Protocol
 
-from contract import Address, ContractError, decode
+from contract import Address, ContractError, Message
 from historian.base import Frame
 from ingest.frames import frames
 
-_of_topic = lru_cache(maxsize=4096)(Address.of_topic)  # a topic comes with every message; checking it is dear
-
-SEEN_LIMIT: Final = 65_536
-"""How many message names are remembered; a message that comes again after more than that is counted as written."""
-
-Name = tuple[Address, str, str, int]
+INTERNAL: Final = "internal-error"
+REFUSED: Final = "store-refused"
 
 
 class Delivery(Protocol):
@@ -38,6 +37,10 @@ class Delivery(Protocol):
         """The payload."""
 
     @property
+    def content_type(self) -> str:
+        """What the publisher says about the payload (MQTT 5.0, 3.3.2.3.9); empty when it says nothing."""
+
+    @property
     def received_ns(self) -> int:
         """When it came, ns UTC."""
 
@@ -45,16 +48,35 @@ class Delivery(Protocol):
         """Tell the broker that this message is durable; nothing happens when its connection is gone."""
 
 
+class Said(NamedTuple):
+    """One message of the contract, understood.
+
+    ``payload`` is its JSON. ``counted`` says that ``seq`` counts its publisher's messages without a gap.
+    """
+
+    address: Address
+    kind: str
+    message: Message
+    payload: bytes
+    counted: bool = True
+
+
+Understand = Callable[[Delivery], Sequence[Said]]
+"""What a delivery says; raises ContractError."""
+Admit = Callable[[Said, int], bool]
+"""Whether it has come before (it may), given when it came; raises ContractError for what may not come in."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """When a batch is due.
 
-    A batch is due at ``rows`` rows or ``size`` bytes; when its first message has waited ``wait_s``; or when it holds
+    A batch is due at ``messages`` or ``size`` bytes; when its first message has waited ``wait_s``; or when it holds
     ``quiet_messages`` and nothing has come for ``quiet_s``: then the broker has sent all that its window allows, and
     waiting longer would only wait for our own acknowledgements.
     """
 
-    rows: int
+    messages: int
     size: int
     wait_s: float
     quiet_s: float = 0.005
@@ -63,22 +85,22 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """What became of the messages since the start."""
+    """What became of the messages since the start; ``reasons`` says why the dead letters are dead."""
 
     received: int = 0
     written: int = 0
     duplicate: int = 0
     dead_lettered: int = 0
     buffered: int = 0
+    rows: int = 0
+    size: int = 0
+    reasons: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One message on its way: its points, or the reason why it has none."""
+class Entry(NamedTuple):
+    """One message of a batch, or the reason why it has no points."""
 
     delivery: Delivery
-    frames: tuple[Frame, ...]
-    rows: int
     duplicate: bool = False
     refusal: ContractError | None = None
 
@@ -87,9 +109,14 @@ class Entry:
 class Batch:
     """Messages in order of receipt. ``owners[i]`` is the index of the entry that frame ``i`` belongs to."""
 
-    entries: tuple[Entry, ...]
-    frames: tuple[Frame, ...]
-    owners: tuple[int, ...]
+    entries: Sequence[Entry]
+    frames: Sequence[Frame]
+    owners: Sequence[int]
+
+    @property
+    def rows(self) -> int:
+        """How many points it holds."""
+        return sum(map(len, self.frames))
 
     def dead(self, rejected: Mapping[int, str]) -> dict[int, tuple[str, str]]:
         """The dead letters of this batch: index of the entry -> ``(reason, detail)``.
@@ -103,23 +130,42 @@ class Batch:
             if entry.refusal is not None
         }
         for frame, detail in sorted(rejected.items()):
-            dead.setdefault(self.owners[frame], ("store-refused", detail))
+            dead.setdefault(self.owners[frame], (REFUSED, detail))
         return dead
+
+
+def read(deliveries: Sequence[Delivery], understand: Understand, admit: Admit) -> Batch:
+    """Turn deliveries into points, each one or a reason; never raises."""
+    entries: list[Entry] = []
+    points: list[Frame] = []
+    owners: list[int] = []
+    for index, delivery in enumerate(deliveries):
+        duplicate, found = False, len(points)
+        try:
+            for said in understand(delivery):
+                received_ns = delivery.received_ns
+                duplicate |= admit(said, received_ns)
+                points += frames(said.address, said.kind, said.message, said.payload, received_ns)
+            entries.append(Entry(delivery, duplicate))
+        except ContractError as refusal:
+            entries.append(Entry(delivery, refusal=refusal))
+        except Exception as error:  # a bug of ours must not come back with every redelivery for good
+            entries.append(Entry(delivery, refusal=ContractError(INTERNAL, repr(error)[:300])))
+        owners += [index] * (len(points) - found)
+    return Batch(entries, points, owners)
 
 
 class Batcher:
     """Collects messages into batches, in order, and counts them."""
 
-    def __init__(self, limits: Limits, seen_limit: int = SEEN_LIMIT) -> None:
+    def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._seen_limit = seen_limit
-        self._seen: OrderedDict[Name, None] = OrderedDict()
-        self._waiting: list[Entry] = []
-        self._rows = 0
+        self._waiting: deque[Delivery] = deque()
         self._size = 0
         self._first_s = 0.0
         self._newest_s = 0.0
-        self._received = self._written = self._duplicate = self._dead_lettered = self._buffered = 0
+        self._received = self._written = self._duplicate = self._buffered = self._rows = self._bytes = 0
+        self._reasons: Counter[str] = Counter()
 
     @property
     def counters(self) -> Counters:
@@ -128,14 +174,17 @@ class Batcher:
             received=self._received,
             written=self._written,
             duplicate=self._duplicate,
-            dead_lettered=self._dead_lettered,
+            dead_lettered=self._reasons.total(),
             buffered=self._buffered,
+            rows=self._rows,
+            size=self._bytes,
+            reasons=dict(self._reasons),
         )
 
     @property
     def full(self) -> bool:
         """Whether what waits fills a batch."""
-        return self._rows >= self._limits.rows or self._size >= self._limits.size
+        return len(self._waiting) >= self._limits.messages or self._size >= self._limits.size
 
     @property
     def buffered(self) -> int:
@@ -143,21 +192,20 @@ class Batcher:
         return self._buffered
 
     def add(self, delivery: Delivery, now_s: float) -> bool:
-        """Take a message in: decode it, turn it into points, remember its name.
+        """Take a message in.
 
         Returns:
             Whether a batch may be due earlier than before, so that who sleeps on ``due_in_s`` should ask again.
         """
-        entry = self._entry(delivery)
-        if not self._waiting:
+        waiting = self._waiting
+        if not waiting:
             self._first_s = now_s
         self._newest_s = now_s
-        self._waiting.append(entry)
-        self._rows += entry.rows
+        waiting.append(delivery)
         self._size += len(delivery.payload)
         self._received += 1
         self._buffered += 1
-        return len(self._waiting) in (1, self._limits.quiet_messages) or self.full
+        return len(waiting) in (1, self._limits.quiet_messages) or self.full
 
     def due_in_s(self, now_s: float) -> float | None:
         """Seconds until a batch is due, 0 when it is due now, None when nothing waits."""
@@ -171,48 +219,25 @@ class Batcher:
             due_s = min(due_s, self._newest_s + limits.quiet_s)
         return max(0.0, due_s - now_s)
 
-    def take(self) -> Batch:
+    def take(self) -> list[Delivery]:
         """The messages that wait, as far as one batch holds them (at least one), in order of receipt."""
-        count = rows = size = 0
-        for entry in self._waiting:
-            if count and (rows >= self._limits.rows or size >= self._limits.size):
-                break
-            count, rows, size = count + 1, rows + entry.rows, size + len(entry.delivery.payload)
-        entries = tuple(self._waiting[:count])
-        del self._waiting[:count]
-        self._rows -= rows
+        taken: list[Delivery] = []
+        size = 0
+        while self._waiting and len(taken) < self._limits.messages and size < self._limits.size:
+            taken.append(self._waiting.popleft())
+            size += len(taken[-1].payload)
         self._size -= size
-        owners = tuple(index for index, entry in enumerate(entries) for _ in entry.frames)
-        return Batch(entries, tuple(frame for entry in entries for frame in entry.frames), owners)
+        self._bytes += size
+        return taken
 
-    def settle(self, batch: Batch, dead: Container[int]) -> None:
-        """Count a batch that is durable; ``dead`` holds the indices of the entries that became dead letters."""
+    def settle(self, batch: Batch, dead: Mapping[int, tuple[str, str]]) -> None:
+        """Count a batch that is durable; ``dead`` holds the entries that became dead letters, with their reasons."""
         for index, entry in enumerate(batch.entries):
             if index in dead:
-                self._dead_lettered += 1
+                self._reasons[dead[index][0]] += 1
             elif entry.duplicate:
                 self._duplicate += 1
             else:
                 self._written += 1
         self._buffered -= len(batch.entries)
-
-    def _entry(self, delivery: Delivery) -> Entry:
-        try:
-            address, kind = _of_topic(delivery.topic)
-            message = decode(kind, delivery.payload)
-            points = tuple(frames(address, kind, message, delivery.payload, delivery.received_ns))
-        except ContractError as refusal:
-            return Entry(delivery, (), 1, refusal=refusal)
-        except Exception as error:  # a bug of ours must not come back with every redelivery for good
-            return Entry(delivery, (), 1, refusal=ContractError("internal-error", repr(error)[:300]))
-        duplicate = self._was_seen((address, kind, message.boot, message.seq))
-        return Entry(delivery, points, sum(len(frame.time_ns) for frame in points), duplicate)
-
-    def _was_seen(self, name: Name) -> bool:
-        if name in self._seen:
-            self._seen.move_to_end(name)
-            return True
-        self._seen[name] = None
-        if len(self._seen) > self._seen_limit:
-            self._seen.popitem(last=False)
-        return False
+        self._rows += batch.rows

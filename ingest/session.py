@@ -1,30 +1,40 @@
 """What the ingester asks of a broker.
 
-What it is: one value, made of the settings, without a word of any MQTT library.
+What it is: one value, made of the settings, without a word of MQTT's bytes.
 What it is not: the connection; that is ``subscriber.py``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ingest.mqtt import Message
 from ingest.settings import Settings
 from service import Broker
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Whose messages we want, and how the broker keeps them for us."""
+    """Whose messages we want, and how the broker keeps them for us.
+
+    Attributes:
+        topics: topic filters, each with the quality of service that is wanted.
+        clean: start anew at each connection and leave nothing behind; otherwise the broker keeps the session for
+            ``session_expiry_s`` after the connection.
+        will: what the broker says when we vanish.
+    """
 
     host: str
     port: int
     client_id: str
-    topics: Sequence[str]
+    topics: Sequence[tuple[str, int]]
     receive_maximum: int
     session_expiry_s: int
     username: str = ""
     password: str | None = None
+    clean: bool = False
+    will: Message | None = None
 
     @classmethod
     def of(cls, settings: Settings, broker: Broker) -> Session:
@@ -33,9 +43,13 @@ class Session:
             host=broker.host,
             port=broker.port,
             client_id=settings.client_id,
-            topics=settings.topics,
+            topics=[(topic, 1) for topic in settings.topics],
             receive_maximum=settings.receive_maximum,
             session_expiry_s=settings.session_expiry_s,
             username=broker.username,
             password=broker.password(),
         )
+
+    def named(self, client_id: str, topics: Sequence[tuple[str, int]], *, will: Message | None, clean: bool) -> Session:
+        """The same broker and user under another name."""
+        return replace(self, client_id=client_id, topics=topics, will=will, clean=clean)

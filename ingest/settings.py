@@ -22,14 +22,16 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     topics: Annotated[list[str], Meta(min_length=1, description="MQTT topic filters")] = field(
         default_factory=lambda: [topic_filter()]
     )
-    batch_rows: Annotated[int, Meta(ge=1, le=100_000, description="a batch is written at this many rows")] = 20_000
-    batch_bytes: Annotated[int, Meta(ge=1, description="a batch is written at this many bytes of payload")] = 4_194_304
+    batch_messages: Annotated[int, Meta(ge=1, le=100_000, description="a batch is written at this many messages")] = (
+        5000
+    )
+    batch_bytes: Annotated[int, Meta(ge=1, description="a batch is written at this many bytes of payload")] = 1_048_576
     batch_wait_ms: Annotated[
         int, Meta(ge=0, le=60_000, description="a batch is written once its first message has waited this long")
     ] = 200
     receive_maximum: Annotated[
         int, Meta(ge=1, le=65_535, description="messages that the broker may send ahead of our acknowledgements")
-    ] = 1000
+    ] = 20_000
     session_expiry_s: Annotated[
         int, Meta(ge=0, le=4_294_967_295, description="how long the broker keeps messages for us while we are away")
     ] = 604_800

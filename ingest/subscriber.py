@@ -1,39 +1,26 @@
 """One MQTT 5 connection that acknowledges a message when it is durable, and not before.
 
-What it is: the one small file around gmqtt. ``connect`` makes one connection with a persistent session (OASIS MQTT 5.0,
-4.1 and 4.4); each message comes out as an ``Inbound`` whose ``acknowledge`` releases its PUBACK, in whatever order the
-caller calls, so the caller keeps the order of receipt (4.6).
+What it is: ``connect`` makes one connection, with a persistent session or a clean one (OASIS MQTT 5.0, 4.1 and 4.4);
+each message comes out as an ``Inbound`` whose ``acknowledge`` releases its PUBACK, in whatever order the caller calls,
+so the caller keeps the order of receipt (4.6).
 What it is not: a loop that reconnects. ``run.py`` decides when, and only after everything that an old connection
-brought is settled. Each connection has a gmqtt client of its own, so that an acknowledgement of an old connection has
-no way to a new one, where its packet identifier already means another message.
+brought is settled. A message knows the connection that brought it: an acknowledgement of an old one has no way to a
+new one, where its packet identifier already means another message.
 
-What gmqtt 0.8 does that must be known here:
-
-- It acknowledges before the callback runs unless ``optimistic_acknowledgement`` is False; then the PUBACK goes out
-  when an ``async`` callback returns 0. A plain function would never be acknowledged, a callback that raises or is
-  cancelled logs a traceback per message. So ours always returns, and ``_Client`` drops what a dead connection says.
-- It reconnects by itself after a fixed 6 s, also with ``stop_reconnect()``, which still allows one more attempt.
-- A CONNACK with code 1 makes it try again with MQTT 3.1.1, where there is no session expiry and no receive maximum.
-  As it may not reconnect here, that second attempt never happens, and the refusal is reported as what it is.
-- It waits for the CONNACK for ever.
-- It reads as fast as it can. Mosquitto 2.0 sends several messages for each one acknowledged, 30 times the receive
-  maximum after a long absence. So the window is kept here too, by not reading, and in bytes as well as messages.
+The window is kept here too, by not reading, in messages and in bytes: Mosquitto 2.0 sends several messages for each one
+acknowledged, 30 times the receive maximum after a long absence. rumqttd ignores the receive maximum altogether.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-import struct
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
-
-import gmqtt
+from collections.abc import Callable
+from typing import Final
 
 from contract import LinkError
+from ingest import mqtt
+from ingest.mqtt import Message, Other, Published
 from ingest.session import Session
 
 CONNECT_TIMEOUT_S: Final = 10.0
@@ -41,192 +28,273 @@ DISCONNECT_TIMEOUT_S: Final = 1.0
 KEEPALIVE_S: Final = 15
 WINDOW_BYTES: Final = 16 * 1024 * 1024
 """Payload that may wait unacknowledged before we read no more; decoded it takes up to eight times as much memory."""
-
-_NEVER: Final = -2  # ``reconnect_retries``: 0 would still allow one attempt, -1 means without end
-_WINDOWS: Final = 5
+WINDOWS: Final = 5
 """Receive maxima that may wait before we read no more: more than one, so that a backlog fills whole batches."""
-_SUCCESS: Final = 0
-_FAILURE: Final = 0x80
-_ONLY_WHEN_NEW: Final = 1  # retain handling (MQTT 5.0, 3.8.3.1): a resumed session has had the retained messages
-_ACK_STEPS: Final = 4  # turns of the loop from ``acknowledge`` to the PUBACK: future, task, its callback, gathering
-
-# gmqtt tells every lost connection and every retry; what matters of that is raised as LinkError and logged once.
-_LOGGER: Final = logging.getLogger("qilu.ingest.gmqtt")
-_LOGGER.setLevel(logging.CRITICAL + 1)
-logging.getLogger("gmqtt").setLevel(logging.ERROR)
+_PACKET_IDS: Final = 65_535
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Inbound:
-    """One message as it came."""
+    """One message as it came.
 
-    topic: str
-    payload: bytes
-    qos: int
-    retained: bool
-    received_ns: int
-    _done: asyncio.Future[None] = field(repr=False)
+    Attributes:
+        topic, payload, content_type: as in the packet; bytes of a topic that are no text are escaped.
+        size: the payload's true length; the payload of a message beyond all bounds is cut.
+        qos, retained: as in the packet.
+        received_ns: when it came, ns UTC.
+    """
+
+    __slots__ = ("_link", "_packet_id", "content_type", "payload", "qos", "received_ns", "retained", "size", "topic")
+
+    def __init__(self, link: Link, packet: Published, received_ns: int) -> None:
+        self.topic, self.payload, self.qos, self.retained, self._packet_id, self.content_type, self.size = packet
+        self.received_ns = received_ns
+        self._link = link
 
     def acknowledge(self) -> None:
         """Release the PUBACK; nothing happens when the connection that brought the message is gone."""
-        if not self._done.done():
-            self._done.set_result(None)
+        if self._packet_id:
+            self._link.acknowledge(self._packet_id, len(self.payload))
+            self._packet_id = 0
 
 
 Take = Callable[[Inbound], None]
 
 
-class _Client(gmqtt.Client):  # type: ignore[misc]  # gmqtt has no types
-    """A gmqtt client that gathers its acknowledgements, and says nothing more once its connection is gone.
-
-    gmqtt sends each PUBACK by a system call of its own; those of a batch become due in one turn of the loop and go
-    out together here, which saves a tenth of our time per message.
-    """
-
-    alive = True
-    _due = b""
-
-    def _send_command_with_mid(self, cmd: int, mid: int, dup: bool, reason_code: int = _SUCCESS) -> None:
-        """Called by gmqtt for what it owes after a PUBLISH; at QoS 1 that is always a PUBACK (MQTT 5.0, 3.4)."""
-        del dup, reason_code  # without either the packet means: success
-        if not self._due:
-            asyncio.get_running_loop().call_soon(self._send_due)
-        self._due += struct.pack("!BBH", cmd, 2, mid)
-
-    def _send_due(self) -> None:
-        due, self._due = self._due, b""
-        if self.alive and self.is_open:
-            self._connection.send_package(due)
-
-    @property
-    def is_open(self) -> bool:
-        return self._connection is not None and not self._connection.is_closing()
-
-    def read(self, more: bool) -> None:
-        """Read on, or no more. Then it means nothing that nothing comes in; our own pings still go out."""
-        if self.is_open:
-            self._connection._last_data_in = time.monotonic() if more else float("inf")
-            transport = self._connection._transport
-            (transport.resume_reading if more else transport.pause_reading)()
-
-    def say_goodbye(self) -> bool:
-        """Send DISCONNECT and leave the socket open (``disconnect`` would close it); False without a connection."""
-        if self.is_open:
-            self._connection.send_disconnect()
-        return self.is_open
-
-
-class Link:
+class Link(asyncio.Protocol):
     """One connection, from ``connect`` until ``lost`` is set or ``close`` is called.
 
     Attributes:
         lost: set when nothing more will come; ``reason`` says why.
+        settled: set when, after that, everything it brought at QoS 1 is acknowledged on our side.
         session_present: whether the broker still knew our session.
+        taken_over: whether the broker has given our session to another client.
     """
 
-    def __init__(self, client: _Client, take: Take, clock_ns: Callable[[], int], window: int) -> None:
+    def __init__(self, session: Session, take: Take, clock_ns: Callable[[], int]) -> None:
+        self._loop = asyncio.get_running_loop()
         self.lost = asyncio.Event()
+        self.settled = asyncio.Event()
         self.reason = "the connection to the broker is lost"
-        self.session_present = False
-        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._client = client
+        self.session_present = self.taken_over = False
+        self.ready: asyncio.Future[None] = self._loop.create_future()
+        self._session = session
         self._take = take
         self._clock_ns = clock_ns
-        self._window = window
-        self._pending: dict[asyncio.Future[None], int] = {}
-        self._pending_bytes = 0
+        self._reader = mqtt.Reader()
+        self._transport: asyncio.Transport | None = None
         self._listening = True
+        self._pending = self._pending_bytes = 0
+        self._paused = False
+        self._due: list[int] = []
+        self._published: dict[int, asyncio.Future[int]] = {}
+        self._packet_id = 0
+        self._heard_s = self._said_s = self._loop.time()
+        self._timer: asyncio.TimerHandle | None = None
+
+    # What the caller does -----------------------------------------------------------------------------------------
+
+    def acknowledge(self, packet_id: int, size: int) -> None:
+        """Owe the PUBACK of one message; those of one turn of the loop leave together."""
+        self._pending -= 1
+        self._pending_bytes -= size
+        if self.lost.is_set():
+            if self._pending <= 0:
+                self.settled.set()
+            return
+        if not self._due:
+            self._loop.call_soon(self._send_due)
+        self._due.append(packet_id)
+        if self._paused and not self._beyond_window:
+            self._read(more=True)
+
+    async def publish(self, message: Message) -> None:
+        """Say something; at QoS 1 returns when the broker has taken it. Raises LinkError."""
+        if self.lost.is_set():
+            raise LinkError(self.reason)
+        if not message.qos:
+            self._send(mqtt.publish_packet(message))
+            return
+        packet_id = self._next_id()
+        answer = self._published[packet_id] = self._loop.create_future()
+        self._send(mqtt.publish_packet(message, packet_id))
+        try:
+            code = await answer
+        finally:
+            self._published.pop(packet_id, None)
+        if code >= 0x80:
+            raise LinkError(f"the broker refuses a message to {message.topic[:200]!r}: {mqtt.reason(code)}")
 
     def stop_listening(self) -> None:
         """Take no more messages in; what comes now stays unacknowledged, and with that the broker's."""
         self._listening = False
 
     async def close(self) -> None:
-        """Send the acknowledgements that are due and end the connection; the broker keeps the session."""
+        """Send the acknowledgements that are due and end the connection; the broker keeps a persistent session."""
         self.stop_listening()
-        for _ in range(_ACK_STEPS):
-            await asyncio.sleep(0)
-        self._client.read(more=True)  # or the broker's end of the connection would not be seen
-        # Closing a socket that still has messages to read resets it, and then the broker may never read our last
-        # acknowledgements. So the broker closes, as it must after DISCONNECT (MQTT 5.0, 3.14.4).
-        if self._client.say_goodbye():
+        if not self.lost.is_set():
+            self._send_due()
+            self._read(more=True)  # or the broker's end of the connection would not be seen
+            # Closing a socket that still has messages to read resets it, and then the broker may never read our last
+            # acknowledgements. So the broker closes, as it must after DISCONNECT (3.14.4).
+            self._send(mqtt.GOODBYE_PACKET)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(DISCONNECT_TIMEOUT_S):
                     await self.lost.wait()
-        self._end()
-        with contextlib.suppress(TimeoutError, OSError):  # it is gone either way
-            async with asyncio.timeout(DISCONNECT_TIMEOUT_S):
-                await self._client.disconnect()
+        self.abandon()
 
-    def on_connect(self, topics: Sequence[str]) -> Callable[..., None]:
-        """The callback for CONNACK: subscribe, every time, for a broker may have forgotten the session."""
+    def abandon(self) -> None:
+        """Drop the connection without a word: the broker sends the will."""
+        self._end(self.reason)
+        if self._transport is not None:
+            self._transport.abort()
 
-        def connected(client: _Client, flags: int, _code: int, _properties: Mapping[str, Any]) -> None:
-            self.session_present = bool(flags & 1)
-            if self.session_present and not self.ready.done():
-                # The subscription stands since the last time. The embedded broker holds the SUBACK back while its
-                # window is full of messages that we have not acknowledged, and those may wait for the store.
-                self.ready.set_result(None)
-            wanted = [gmqtt.Subscription(topic, qos=1, retain_handling_options=_ONLY_WHEN_NEW) for topic in topics]
-            client.subscribe(wanted)
+    # What the connection does -------------------------------------------------------------------------------------
 
-        return connected
-
-    def on_subscribe(self, _client: _Client, _mid: int, granted: Sequence[int], _properties: Mapping[str, Any]) -> None:
-        """The callback for SUBACK; QoS 0 would be no promise at all, so it is refused like a refusal."""
-        if all(code == 1 for code in granted):
-            if not self.ready.done():
-                self.ready.set_result(None)
-            return
-        codes = ", ".join(f"0x{code:02x}" if code >= _FAILURE else f"QoS {code}" for code in granted)
-        self.reason = f"the broker does not grant the subscriptions at QoS 1: {codes}"
-        if self.ready.done():
-            self._end()
-        else:
-            self.ready.set_exception(LinkError(self.reason))
-
-    def on_disconnect(self, _client: _Client, _packet: object, _error: Exception | None = None) -> None:
-        """The callback for a lost connection, whoever ended it."""
-        if not self.ready.done():
-            self.ready.set_exception(
-                LinkError("the broker closed the connection before it was ready; does it speak MQTT 5?")
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Say who we are."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._heard_s = self._loop.time()
+        session = self._session
+        self._send(
+            mqtt.connect_packet(
+                session.client_id,
+                clean_start=session.clean,
+                keepalive_s=KEEPALIVE_S,
+                session_expiry_s=0 if session.clean else session.session_expiry_s,
+                receive_maximum=session.receive_maximum,
+                username=session.username,
+                password=session.password,
+                will=session.will,
             )
-        self._end()
+        )
+        self._timer = self._loop.call_later(KEEPALIVE_S / 2, self._look)
 
-    async def on_message(
-        self, _client: _Client, topic: str | bytes, payload: bytes, qos: int, properties: Mapping[str, Any]
-    ) -> int:
-        """The callback for PUBLISH: returns, and with that acknowledges, when the message is durable."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if isinstance(topic, bytes):  # no UTF-8: the contract will refuse it, but it must be readable in the letter
-            topic = topic.decode("utf-8", errors="backslashreplace")
-        if self._listening:
-            retained = bool(properties.get("retain"))
-            self._take(Inbound(topic, bytes(payload), qos, retained, self._clock_ns(), done))
-        if qos and not self.lost.is_set():
-            self._pending[done] = len(payload)
-            self._pending_bytes += len(payload)
-            if self._beyond_window:
-                self._client.read(more=False)
-            await done
-            was_beyond = self._beyond_window
-            self._pending_bytes -= self._pending.pop(done)
-            if was_beyond and not self._beyond_window:
-                self._client.read(more=True)
-        return _SUCCESS
+    def data_received(self, data: bytes) -> None:
+        """Packets come in: all messages of one read are received at one time."""
+        self._heard_s = self._loop.time()
+        try:
+            packets = self._reader.feed(data)
+            now_ns = self._clock_ns()
+            for packet in packets:
+                if type(packet) is Published:
+                    self._message(packet, now_ns)
+                else:
+                    assert isinstance(packet, Other)
+                    self._packet(packet)
+        except (LinkError, IndexError, ValueError) as error:
+            self._fail(error if isinstance(error, LinkError) else LinkError("the broker sent a malformed packet"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone, whoever ended it."""
+        why = self.reason
+        if not self.ready.done():
+            why = "the broker closed the connection before it was ready; does it speak MQTT 5?"
+        self._fail(LinkError(f"{why}: {exc}" if exc else why))
+
+    def _message(self, packet: Published, now_ns: int) -> None:
+        if not self._listening:
+            return
+        if packet.qos:
+            self._pending += 1
+            self._pending_bytes += len(packet.payload)
+            if not self._paused and self._beyond_window:
+                self._read(more=False)
+        self._take(Inbound(self, packet, now_ns))
+
+    def _packet(self, packet: Other) -> None:
+        if not self.ready.done() and packet.type not in (mqtt.SUBACK, mqtt.DISCONNECT, mqtt.PUBACK, mqtt.PINGRESP):
+            self._welcome(packet)
+        elif packet.type == mqtt.SUBACK:
+            self._granted(mqtt.refused(mqtt.suback(packet), self._session.topics))
+        elif packet.type == mqtt.PUBACK:
+            packet_id, code = mqtt.puback(packet)
+            if (answer := self._published.get(packet_id)) is not None and not answer.done():
+                answer.set_result(code)
+        elif packet.type == mqtt.DISCONNECT:
+            code = mqtt.disconnect_code(packet)
+            self.taken_over = code == mqtt.TAKEN_OVER
+            self._fail(LinkError(f"the broker ended the connection: {mqtt.reason(code)}"))
+
+    def _welcome(self, packet: Other) -> None:
+        """CONNACK: subscribe, every time, for a broker may have forgotten the session."""
+        answer = mqtt.connack(packet)
+        if answer.code:
+            raise LinkError(f"the broker refuses us: {mqtt.reason(answer.code)}")
+        self.session_present = answer.session_present
+        self._send(mqtt.subscribe_packet(self._next_id(), self._session.topics))
+        if answer.session_present:
+            # The subscription stands since the last time. The embedded broker holds the SUBACK back while its window
+            # is full of messages that we have not acknowledged, and those may wait for the store.
+            self.ready.set_result(None)
+
+    def _granted(self, problem: str) -> None:
+        if problem:
+            self._fail(LinkError(f"the broker does not grant the subscriptions: {problem}"))
+        elif not self.ready.done():
+            self.ready.set_result(None)
+
+    def _look(self) -> None:
+        """Keep the connection alive (3.1.2.10), and notice when nobody answers."""
+        now_s = self._loop.time()
+        if self._paused:
+            self._heard_s = now_s  # it means nothing that nothing comes in; our own pings still go out
+        if now_s - self._heard_s > 1.5 * KEEPALIVE_S:
+            self._fail(LinkError(f"the broker has said nothing for {now_s - self._heard_s:.0f} s"))
+            return
+        if max(now_s - self._heard_s, now_s - self._said_s) >= KEEPALIVE_S / 2:
+            self._send(mqtt.PINGREQ_PACKET)
+        self._timer = self._loop.call_later(KEEPALIVE_S / 4, self._look)
+
+    # The rest -----------------------------------------------------------------------------------------------------
 
     @property
     def _beyond_window(self) -> bool:
-        return self._listening and (len(self._pending) > self._window or self._pending_bytes > WINDOW_BYTES)
+        window = WINDOWS * self._session.receive_maximum
+        return self._listening and (self._pending > window or self._pending_bytes > WINDOW_BYTES)
 
-    def _end(self) -> None:
-        """From here on no acknowledgement leaves; whoever waits for one is let go."""
-        self._client.alive = False
+    def _read(self, *, more: bool) -> None:
+        self._paused = not more
+        self._heard_s = self._loop.time()
+        if self._transport is not None and not self._transport.is_closing():
+            (self._transport.resume_reading if more else self._transport.pause_reading)()
+
+    def _send_due(self) -> None:
+        due, self._due = self._due, []
+        if due:
+            self._send(mqtt.puback_packets(due))
+
+    def _send(self, packet: bytes) -> None:
+        if self._transport is not None and not self.lost.is_set() and not self._transport.is_closing():
+            self._said_s = self._loop.time()
+            self._transport.write(packet)
+
+    def _next_id(self) -> int:
+        self._packet_id = self._packet_id % _PACKET_IDS + 1
+        return self._packet_id
+
+    def _fail(self, error: LinkError) -> None:
+        if not self.ready.done():
+            self.ready.set_exception(error)
+        self._end(str(error))
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _end(self, why: str) -> None:
+        """From here on no acknowledgement leaves; whoever waits for an answer is let go."""
+        if self.lost.is_set():
+            return
+        self.reason = why
         self._listening = False
         self.lost.set()
-        for done in self._pending:
-            if not done.done():
-                done.set_result(None)
+        if self._pending <= 0:
+            self.settled.set()
+        self._due.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+        for answer in self._published.values():
+            if not answer.done():
+                answer.set_exception(LinkError(why))
 
 
 async def connect(session: Session, take: Take, clock_ns: Callable[[], int]) -> Link:
@@ -240,58 +308,26 @@ async def connect(session: Session, take: Take, clock_ns: Callable[[], int]) -> 
     Raises:
         LinkError: no connection, a refusal, or no answer in time.
     """
-    client = _Client(
-        session.client_id,
-        clean_session=False,
-        optimistic_acknowledgement=False,
-        logger=_LOGGER,
-        session_expiry_interval=session.session_expiry_s,
-        receive_maximum=session.receive_maximum,
-    )
-    client.reconnect_retries = _NEVER
-    if session.username:
-        client.set_auth_credentials(session.username, session.password)
-    link = Link(client, take, clock_ns, _WINDOWS * session.receive_maximum)
-    client.on_connect = link.on_connect(session.topics)
-    client.on_subscribe = link.on_subscribe
-    client.on_disconnect = link.on_disconnect
-    client.on_message = link.on_message
     where = f"mqtt://{session.host}:{session.port}"
+    link = Link(session, take, clock_ns)
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            await _open(client, link, session)
+            await asyncio.get_running_loop().create_connection(lambda: link, session.host, session.port)
+            await asyncio.shield(link.ready)
     except TimeoutError:
-        await _give_up(link)
-        raise LinkError(f"{where}: no answer within {CONNECT_TIMEOUT_S:.0f} s") from None
-    except (OSError, UnicodeError, gmqtt.MQTTConnectError, LinkError) as error:
-        await _give_up(link)
-        refused = isinstance(error, ConnectionRefusedError)
-        raise LinkError(f"{where}: {'connection refused; is the broker running?' if refused else error}") from None
+        raise _given_up(link, f"{where}: no answer within {CONNECT_TIMEOUT_S:.0f} s") from None
+    except ConnectionRefusedError:
+        raise _given_up(link, f"{where}: connection refused; is the broker running?") from None
+    except (OSError, UnicodeError, LinkError) as error:
+        raise _given_up(link, f"{where}: {error}") from None
     except BaseException:
-        await _give_up(link)
+        _given_up(link, "")
         raise
     return link
 
 
-async def _open(client: _Client, link: Link, session: Session) -> None:
-    """Wait for the subscription, or for the first thing that goes wrong."""
-    connecting = asyncio.ensure_future(
-        client.connect(
-            session.host, session.port, keepalive=KEEPALIVE_S, version=gmqtt.constants.MQTTv50, raise_exc=True
-        )
-    )
-    try:
-        await asyncio.wait({connecting, link.ready}, return_when=asyncio.FIRST_COMPLETED)
-        if connecting.done():
-            connecting.result()
-        await link.ready
-    finally:
-        connecting.cancel()
-        with contextlib.suppress(asyncio.CancelledError, OSError, gmqtt.MQTTConnectError):
-            await connecting
-
-
-async def _give_up(link: Link) -> None:
+def _given_up(link: Link, why: str) -> LinkError:
     if not link.ready.cancel() and not link.ready.cancelled():
-        link.ready.exception()  # it has been told, or something else has
-    await link.close()
+        link.ready.exception()  # it has been told
+    link.abandon()
+    return LinkError(why)

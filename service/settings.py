@@ -167,7 +167,9 @@ def check_environment(environ: Mapping[str, str], sections: Iterable[str]) -> No
             raise ConfigError(f"environment: unknown variable {name}; sections are {', '.join(known)}")
 
 
-_OTHER_VARIABLES: Final = frozenset({CONFIG_VARIABLE, "QILU_CACHE_DIR", "QILU_LIVE"})
+_OTHER_VARIABLES: Final = frozenset(
+    {CONFIG_VARIABLE, "QILU_CACHE_DIR", "QILU_CHAOS_REPORT", "QILU_FAILPOINT", "QILU_LIVE"}
+)
 
 
 def sample(sections: Mapping[str, Struct]) -> str:

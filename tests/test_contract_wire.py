@@ -107,7 +107,7 @@ def body(**changes: Any) -> bytes:
         (body(values={"x": [math.nan, 1]}), "not-json", "invalid character"),
         (body(values={"x": [math.inf, 1]}), "not-json", "invalid character"),
         (body(values={"x": ["1", 1]}), "invalid", "Expected `float"),
-        (body(values={"X; drop": [1, 1]}), "invalid", "regex"),
+        (body(values={"X; drop": [1, 1]}), "inconsistent", "is no name"),
         (body(values={"time": [1, 1]}), "inconsistent", "'time' is reserved"),
         (body(values={"x": [1]}), "inconsistent", "1 values for 2 times"),
         (body(values={}), "inconsistent", "no samples"),

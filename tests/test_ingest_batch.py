@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pytest
@@ -12,9 +13,15 @@ from ingest_plant import Said, plant
 
 from contract import ContractError
 from ingest import batch as batch_module
-from ingest.batch import Batch, Batcher, Limits
+from ingest.admission import SEEN_LIMIT, Admission
+from ingest.batch import Batch, Batcher, Delivery, Limits, read
+from ingest.formats import Formats
 
-LIMITS = Limits(rows=5000, size=4_194_304, wait_s=0.2)
+LIMITS = Limits(messages=5000, size=4_194_304, wait_s=0.2)
+
+
+def opened(deliveries: Sequence[Delivery], seen_limit: int = SEEN_LIMIT) -> Batch:
+    return read(deliveries, Formats().understand, Admission(seen_limit).admit)
 
 
 @dataclass
@@ -22,6 +29,7 @@ class Parcel:
     topic: str
     payload: bytes
     received_ns: int = 0
+    content_type: str = ""
     acknowledged: bool = False
 
     def acknowledge(self) -> None:
@@ -30,10 +38,6 @@ class Parcel:
 
 def parcel(said: Said) -> Parcel:
     return Parcel(said.topic, said.payload)
-
-
-def rows(said: Said) -> int:
-    return len(said.message.times)
 
 
 GARBAGE = Parcel("qilu/v1/acme/plant-1/production/line-1/press-1/telemetry", b"{")
@@ -49,7 +53,7 @@ def test_a_batch_is_due_when_its_first_message_has_waited() -> None:
     assert batcher.due_in_s(11.0) == 0
 
 
-@pytest.mark.parametrize("limits", [replace(LIMITS, rows=1), replace(LIMITS, size=1)])
+@pytest.mark.parametrize("limits", [replace(LIMITS, messages=1), replace(LIMITS, size=1)])
 def test_a_batch_is_due_when_it_is_full(limits: Limits) -> None:
     batcher = Batcher(limits)
     assert batcher.add(parcel(plant(1, 1)[0]), 0.0)
@@ -68,19 +72,24 @@ def test_a_batch_is_due_when_the_broker_has_nothing_more_to_send() -> None:
 
 def test_a_batch_takes_as_much_as_it_holds_in_order_and_leaves_the_rest() -> None:
     said = plant(2, 30)
-    batcher = Batcher(replace(LIMITS, rows=20))
+    batcher = Batcher(replace(LIMITS, messages=7))
     for one in said:
         batcher.add(parcel(one), 0.0)
     taken: list[str] = []
     sizes = []
     while batcher.due_in_s(99.0) is not None:
         batch = batcher.take()
-        taken += [entry.delivery.payload.decode() for entry in batch.entries]
-        sizes.append(sum(entry.rows for entry in batch.entries))
+        taken += [delivery.payload.decode() for delivery in batch]
+        sizes.append(len(batch))
     assert taken == [one.payload.decode() for one in said]
-    assert sum(sizes) == sum(rows(one) for one in said)
-    assert max(sizes) < 20 + 4, "at most one message over"
-    assert len(sizes) > 2
+    assert sizes == [7, 7, 7, 7, 2]
+
+
+def test_a_batch_has_one_message_more_than_fits_at_most() -> None:
+    batcher = Batcher(replace(LIMITS, size=100))
+    for size in (60, 60, 500, 1):
+        batcher.add(Parcel("x", bytes(size)), 0.0)
+    assert [[len(one.payload) for one in batcher.take()] for _ in range(3)] == [[60, 60], [500], [1]]
 
 
 def test_frames_know_their_message_and_refused_ones_become_dead_letters() -> None:
@@ -88,14 +97,17 @@ def test_frames_know_their_message_and_refused_ones_become_dead_letters() -> Non
     batcher = Batcher(LIMITS)
     for one in (parcel(said[0]), GARBAGE, parcel(said[1]), parcel(said[2])):
         batcher.add(one, 0.0)
-    batch = batcher.take()
-    assert batch.owners == (0, 2, 3)
+    batch = opened(batcher.take())
+    assert batch.owners == [0, 2, 3]
     dead = batch.dead({1: "field type conflict"})
     assert list(dead) == [1, 2]
     assert dead[1][0] == "not-json"
     assert dead[2] == ("store-refused", "field type conflict")
     batcher.settle(batch, dead)
-    assert batcher.counters == batch_module.Counters(received=4, written=2, dead_lettered=2)
+    counters = batcher.counters
+    assert (counters.received, counters.written, counters.dead_lettered, counters.buffered) == (4, 2, 2, 0)
+    assert counters.reasons == {"not-json": 1, "store-refused": 1}
+    assert counters.rows == sum(len(one.message.times) for one in said[:3])
 
 
 def test_a_message_that_comes_again_is_written_and_counted_as_duplicate() -> None:
@@ -103,18 +115,18 @@ def test_a_message_that_comes_again_is_written_and_counted_as_duplicate() -> Non
     batcher = Batcher(LIMITS)
     for _ in range(3):
         batcher.add(parcel(said), 0.0)
-    batch = batcher.take()
+    batch = opened(batcher.take())
     assert len(batch.frames) == 3, "writing twice is harmless, leaving out might not be"
     batcher.settle(batch, batch.dead({}))
-    assert batcher.counters == batch_module.Counters(received=3, written=1, duplicate=2)
+    assert (batcher.counters.received, batcher.counters.written, batcher.counters.duplicate) == (3, 1, 2)
 
 
 def test_the_memory_of_names_is_bounded() -> None:
     said = plant(1, 50)
-    batcher = Batcher(LIMITS, seen_limit=10)
+    batcher = Batcher(LIMITS)
     for one in [*said, said[0], said[-1]]:
         batcher.add(parcel(one), 0.0)
-    batch = batcher.take()
+    batch = opened(batcher.take(), seen_limit=10)
     assert [entry.duplicate for entry in batch.entries[-2:]] == [False, True]
 
 
@@ -130,7 +142,7 @@ def test_the_memory_of_names_is_bounded() -> None:
 def test_a_wrong_topic_is_a_dead_letter(topic: str, reason: str) -> None:
     batcher = Batcher(LIMITS)
     batcher.add(Parcel(topic, b"{}"), 0.0)
-    assert batcher.take().dead({})[0][0] == reason
+    assert opened(batcher.take()).dead({})[0][0] == reason
 
 
 def test_a_bug_of_ours_is_a_dead_letter_and_not_a_crash_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +152,7 @@ def test_a_bug_of_ours_is_a_dead_letter_and_not_a_crash_without_end(monkeypatch:
     monkeypatch.setattr(batch_module, "frames", broken)
     batcher = Batcher(LIMITS)
     batcher.add(parcel(plant(1, 1)[0]), 0.0)
-    ((reason, detail),) = batcher.take().dead({}).values()
+    ((reason, detail),) = opened(batcher.take()).dead({}).values()
     assert (reason, detail) == ("internal-error", "ZeroDivisionError('boom')")
 
 
@@ -148,8 +160,8 @@ def test_a_bug_of_ours_is_a_dead_letter_and_not_a_crash_without_end(monkeypatch:
 def test_any_bytes_are_one_entry_with_points_or_a_reason(payload: bytes, kind: str) -> None:
     batcher = Batcher(LIMITS)
     batcher.add(Parcel(f"qilu/v1/a/b/c/d/e/{kind}", payload), 0.0)
-    (entry,) = batcher.take().entries
-    assert bool(entry.frames) != isinstance(entry.refusal, ContractError)
+    batch = opened(batcher.take())
+    assert bool(batch.frames) != isinstance(batch.entries[0].refusal, ContractError)
 
 
 class Conservation(RuleBasedStateMachine):
@@ -157,7 +169,8 @@ class Conservation(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.batcher = Batcher(replace(LIMITS, rows=7), seen_limit=5)
+        self.batcher = Batcher(replace(LIMITS, messages=7))
+        self.admission = Admission(seen_limit=5)
         self.said = plant(4, 40)
         self.under_way: list[Batch] = []
         self.received = 0
@@ -176,7 +189,7 @@ class Conservation(RuleBasedStateMachine):
     @precondition(lambda self: self.batcher.due_in_s(0.0) is not None)
     @rule()
     def take(self) -> None:
-        batch = self.batcher.take()
+        batch = read(self.batcher.take(), Formats().understand, self.admission.admit)
         assert batch.entries
         self.under_way.append(batch)
 

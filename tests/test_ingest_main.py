@@ -26,8 +26,8 @@ def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("document", "line"),
     [
-        ("[ingest]\nbatch_row = 1", "unknown key ingest.batch_row; did you mean ingest.batch_rows?"),
-        ("[ingest]\nbatch_rows = 0", "[ingest]: Expected `int` >= 1 - at `$.batch_rows`"),
+        ("[ingest]\nbatch_byte = 1", "unknown key ingest.batch_byte; did you mean ingest.batch_bytes?"),
+        ("[ingest]\nbatch_bytes = 0", "[ingest]: Expected `int` >= 1 - at `$.batch_bytes`"),
         ("[ingset]\n", "unknown section [ingset]; did you mean ingest?"),
         ("[store]\nurl = 'sqlite:x'", "store.url 'sqlite:x' is neither"),
         ("[broker]\nurl = 'amqp://x'\n[store]\nurl = 'duckdb::memory:'", "broker.url 'amqp://x' is not of the form"),

@@ -8,7 +8,7 @@ import contextlib
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +18,8 @@ from ingest_plant import Cable, MemoryStore, Points, Said, names_of, plant, publ
 from console.embedded_broker import EmbeddedBroker
 from contract import Address, ConfigError, Death, RetryLater, Telemetry, encode, topic_filter
 from historian.base import Frame
-from ingest import Settings, Status, ingest, read_letters
+from ingest import Settings, Status, ingest, mqtt, read_letters
 from ingest import run as run_module
-from ingest.subscriber import Inbound
 from service import Broker, heartbeat_problem
 
 
@@ -133,7 +132,7 @@ def test_everything_said_is_stored_with_equal_values_and_counted(broker: Embedde
     asyncio.run(scene())
 
 
-def test_a_slow_store_sees_one_write_at_a_time_while_the_next_batch_collects(
+def test_a_slow_store_sees_two_writes_at_a_time_while_the_next_batch_collects(
     broker: EmbeddedBroker, tmp_path: Path
 ) -> None:
     async def scene() -> None:
@@ -143,13 +142,16 @@ def test_a_slow_store_sees_one_write_at_a_time_while_the_next_batch_collects(
             said = plant(2, 60)
             await publish(broker.url, made.messages(said[:1]))
             await asyncio.wait_for(made.store.under_way.wait(), 5)
-            await publish(broker.url, made.messages(said[1:]))
+            await publish(broker.url, made.messages(said[1:2]))
+            await until(lambda: made.store.attempts == 2)
+            await publish(broker.url, made.messages(said[2:]))
             await until(lambda: made.status.received == 60)
-            assert made.store.attempts == 1
+            await asyncio.sleep(0.5)
+            assert made.store.attempts == 2, "the others wait, however long it takes"
             assert made.status.buffered == 60
             made.store.gate.set()
             await until(lambda: made.status.written == 60)
-            assert made.store.attempts == 2, "one batch of the 59 that came meanwhile"
+            assert made.store.attempts == 3, "one batch of the 58 that came meanwhile"
             await made.end()
 
     asyncio.run(scene())
@@ -389,34 +391,23 @@ def test_a_full_disk_for_dead_letters_holds_the_acknowledgement_back(
     asyncio.run(scene())
 
 
-class FakeLink:
-    """A link over which everything has come already."""
+def test_qos_0_cannot_fill_the_memory(tmp_path: Path) -> None:
+    """From a broker of four answers, for the embedded one delivers what was published at QoS 0 at QoS 1."""
+    flood = b"".join(mqtt.publish_packet(mqtt.Message(one.topic, one.payload)) for one in plant(9, 50))
 
-    session_present = False
-    reason = "lost"
-
-    def __init__(self) -> None:
-        self.lost = asyncio.Event()
-
-    def stop_listening(self) -> None:
-        return None
-
-    async def close(self) -> None:
-        return None
-
-
-def test_qos_0_cannot_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a network, for the embedded broker delivers what was published at QoS 0 at QoS 1."""
-
-    async def flood(_session: object, take: Callable[[Inbound], None], clock_ns: Callable[[], int]) -> FakeLink:
-        for one in plant(9, 50):
-            take(Inbound(one.topic, one.payload, 0, False, clock_ns(), asyncio.get_running_loop().create_future()))
-        return FakeLink()
-
-    monkeypatch.setattr(run_module, "connect", flood)
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(4096)
+        writer.write(bytes([0x20, 3, 0, 0, 0]))
+        await reader.read(4096)
+        writer.write(bytes([0x90, 4, 0, 1, 0, 1]) + flood)
+        while await reader.read(4096):
+            pass
+        writer.close()
 
     async def scene() -> None:
-        async with bench(tmp_path, "mqtt://127.0.0.1:1") as made:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        url = f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with server, bench(tmp_path, url) as made:
             await made.start(receive_maximum=10)
             await until(lambda: made.status.written == 10)
             assert made.status.overflow == 40

@@ -1,4 +1,4 @@
-"""The file around gmqtt: what is acknowledged and when, and what happens when a broker misbehaves."""
+"""One connection: what is acknowledged and when, and what happens when a broker misbehaves."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ingest_plant import Cable, publish, until
 
 from console.embedded_broker import EmbeddedBroker
 from contract import LinkError
+from ingest import mqtt
 from ingest import subscriber as module
 from ingest.session import Session
 from ingest.subscriber import Inbound, Link, connect
@@ -32,7 +33,7 @@ def broker() -> Iterator[EmbeddedBroker]:
 
 @pytest.fixture
 def quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Nothing may be logged as a warning or worse, by us, gmqtt or asyncio."""
+    """Nothing may be logged as a warning or worse, by us or asyncio."""
     with caplog.at_level(logging.WARNING):
         yield
     assert [record.getMessage() for record in caplog.records] == []
@@ -41,7 +42,12 @@ def quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 def session(url: str, topic: str) -> Session:
     host, port = url.removeprefix("mqtt://").split(":")
     return Session(
-        host=host, port=int(port), client_id=next(NAMES), topics=[topic], receive_maximum=1000, session_expiry_s=3600
+        host=host,
+        port=int(port),
+        client_id=next(NAMES),
+        topics=[(topic, 1)],
+        receive_maximum=1000,
+        session_expiry_s=3600,
     )
 
 
@@ -145,65 +151,40 @@ def test_an_old_connection_never_acknowledges_on_a_new_one(broker: EmbeddedBroke
 
 
 @pytest.mark.usefixtures("quiet")
-def test_the_guard_itself_without_a_network() -> None:
-    """A fake of gmqtt's client: what a dead link says goes nowhere, and its callbacks end in silence."""
+def test_acknowledgements_of_one_turn_go_out_together_and_none_after_the_end() -> None:
+    said: list[bytes] = []
 
-    class FakeClient:
-        alive = True
+    class Wire(asyncio.Transport):
+        def write(self, data: bytes | bytearray | memoryview) -> None:
+            said.append(bytes(data))
 
-        def read(self, more: bool) -> None:
-            assert more
-
-        def say_goodbye(self) -> bool:
+        def is_closing(self) -> bool:
             return False
 
-        async def disconnect(self) -> None:
+        def abort(self) -> None:
             return None
 
     async def scene() -> None:
         got: list[Inbound] = []
-        client = FakeClient()
-        link = Link(client, got.append, CLOCK, 1000)  # type: ignore[arg-type]
-        calls = [asyncio.ensure_future(link.on_message(client, "t", b"1", 1, {})) for _ in range(3)]  # type: ignore[arg-type]
-        await asyncio.sleep(0)
-        got[0].acknowledge()
-        assert await calls[0] == 0
-        assert client.alive
-        assert not calls[1].done()
-        link.on_disconnect(client, None)  # type: ignore[arg-type]
-        assert await asyncio.gather(*calls[1:]) == [0, 0]
-        assert not client.alive, "so those two zeros stay unsaid"
-        got[1].acknowledge()
-
-    asyncio.run(scene())
-
-
-def test_acknowledgements_of_one_turn_go_out_together_and_none_after_the_end() -> None:
-    said: list[bytes] = []
-
-    class Wire:
-        def is_closing(self) -> bool:
-            return False
-
-        def send_package(self, package: bytes) -> None:
-            said.append(package)
-
-    class Spy(module._Client):
-        def __init__(self) -> None:
-            self._connection = Wire()
-
-    async def scene() -> None:
-        spy = Spy()
-        for mid in (1, 2, 65_535):
-            spy._send_command_with_mid(0x40, mid, False, reason_code=0)
+        link = Link(session("mqtt://127.0.0.1:1", "x/#"), got.append, CLOCK)
+        link.connection_made(Wire())
+        link.data_received(connack(0) + suback(1))
+        said.clear()
+        for mid in (1, 2, 65_535, 4):
+            link.data_received(mqtt.publish_packet(mqtt.Message("x/y", b"1", 1), mid))
+        for message in got[:3]:
+            message.acknowledge()
+            message.acknowledge()
+        assert said == []
         await asyncio.sleep(0)
         assert said == [b"\x40\x02\x00\x01\x40\x02\x00\x02\x40\x02\xff\xff"]
-        spy._send_command_with_mid(0x40, 3, False)
-        spy.alive = False
+        assert not link.settled.is_set()
+        link.connection_lost(None)
+        assert not link.settled.is_set(), "one message is still on its way to the store"
+        got[3].acknowledge()
         await asyncio.sleep(0)
-        spy._send_command_with_mid(0x40, 4, False)
-        await asyncio.sleep(0)
-        assert len(said) == 1
+        assert link.settled.is_set()
+        assert len(said) == 1, "so that acknowledgement stays unsaid"
 
     asyncio.run(scene())
 
@@ -277,7 +258,7 @@ def refusal(*answers: bytes | None, patience: Callable[[], None] | None = None) 
 def test_a_broker_of_mqtt_3_is_refused_instead_of_spoken_down_to(monkeypatch: pytest.MonkeyPatch) -> None:
     text, heard = refusal(bytes([0x20, 2, 0, 1]))
     assert "does it speak MQTT 5?" in text
-    assert len(heard) == 1, "gmqtt would have come again with MQTT 3.1.1, where it acknowledges at once"
+    assert len(heard) == 1, "there, no session expires and no window is ours to choose"
     assert heard[0][:1] == b"\x10"
     assert heard[0][2:9] == b"\x00\x04MQTT\x05"
 
@@ -286,19 +267,20 @@ def test_a_broker_of_mqtt_3_is_refused_instead_of_spoken_down_to(monkeypatch: py
 @pytest.mark.parametrize(
     ("answers", "text"),
     [
-        ((connack(0x87),), "Not authorized"),
-        ((connack(0x88),), "Server unavailable"),
-        ((connack(0), suback(0x87)), "does not grant the subscriptions at QoS 1: 0x87"),
-        ((connack(0), suback(0)), "does not grant the subscriptions at QoS 1: QoS 0"),
+        ((connack(0x87),), "not authorized (0x87)"),
+        ((connack(0x88),), "server unavailable (0x88)"),
+        ((connack(0), suback(0x87)), "does not grant the subscriptions: 'x/#': not authorized (0x87)"),
+        ((connack(0), suback(0)), "does not grant the subscriptions: 'x/#': QoS 0"),
         ((b"",), "closed the connection before it was ready"),
         ((b"HTTP/1.1 400 Bad Request\r\n\r\n",), "closed the connection before it was ready"),
+        ((bytes([0xF0, 0xFF, 0xFF, 0xFF, 0xFF, 1]),), "a length of more than four bytes"),
     ],
 )
 def test_a_refusal_is_a_link_error_with_its_reason(answers: tuple[bytes, ...], text: str) -> None:
     said, heard = refusal(*answers)
     assert text in said
     assert said.startswith("mqtt://127.0.0.1:")
-    assert sum(packet[:1] == b"\x10" for packet in heard) == 1, "gmqtt may not try again behind our back"
+    assert sum(packet[:1] == b"\x10" for packet in heard) == 1, "one attempt is one attempt"
 
 
 @pytest.mark.usefixtures("quiet")
@@ -310,7 +292,7 @@ def test_a_refusal_on_a_resumed_session_ends_the_link() -> None:
         async with fake_broker(resumed, suback(0x87), None) as (url, _):
             link = await connect(session(url, "x/#"), lambda _message: None, CLOCK)
             await asyncio.wait_for(link.lost.wait(), 5)
-            assert link.reason == "the broker does not grant the subscriptions at QoS 1: 0x87"
+            assert link.reason == "the broker does not grant the subscriptions: 'x/#': not authorized (0x87)"
             await link.close()
 
     asyncio.run(scene())

@@ -1,0 +1,118 @@
+"""One session at the broker, kept open: connect, listen, and after a loss connect again.
+
+What it is: the loop around ``subscriber.connect``. A new connection is made only when everything that the old one
+brought is settled. So memory holds one window at most, however often the link breaks while the store is down.
+What it is not: MQTT, and not the place where messages go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from contract import LinkError
+from ingest.session import Session
+from ingest.subscriber import Link, Take, connect
+from ingest.writing import backoff_s
+
+STABLE_S: Final = 10.0
+"""A connection that lived shorter counts as a failed attempt: two clients of one name throw each other out for ever."""
+
+_LOG: Final = logging.getLogger("qilu.ingest")
+
+
+class Door:
+    """Keeps one session open until ``stop`` is set.
+
+    Args:
+        session: whose messages, from which broker.
+        take: called with each message, in order of receipt.
+        stop: set it to end.
+        drain: waited for at the end, before the connection is closed: what came in is to be acknowledged.
+        tell: called with what is wrong with the link, None when it works.
+        clock_ns: ns UTC.
+        jitter: draws from [0, 1) that spread the waits.
+
+    Attributes:
+        link: the connection that stands now; None between two of them.
+        forgotten: how often the broker had forgotten our session.
+        taken_over: how often another client took it.
+        connections: how many there have been.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        take: Take,
+        *,
+        stop: asyncio.Event,
+        drain: Callable[[], Awaitable[None]],
+        tell: Callable[[str | None], None],
+        clock_ns: Callable[[], int],
+        jitter: Callable[[], float],
+    ) -> None:
+        self.session = session
+        self.link: Link | None = None
+        self.forgotten = self.taken_over = self.connections = 0
+        self._take = take
+        self._stop = stop
+        self._drain = drain
+        self._tell = tell
+        self._clock_ns = clock_ns
+        self._jitter = jitter
+        self._now = asyncio.get_running_loop().time
+
+    async def run(self) -> None:
+        """Connect, listen, connect again, until the end."""
+        attempt = 0
+        while not self._stop.is_set():
+            connecting = asyncio.ensure_future(connect(self.session, self._take, self._clock_ns))
+            try:
+                await either(self._stop, connecting)
+                link = await connecting
+            except LinkError as error:
+                attempt += 1
+                self._tell(str(error))
+            except asyncio.CancelledError:
+                if self._stop.is_set():
+                    break
+                raise
+            else:
+                attempt = 1 if await self._listen(link) else attempt + 1
+                await either(self._stop, link.settled.wait())
+            await either(self._stop, delay_s=backoff_s(attempt, self._jitter()))
+
+    async def _listen(self, link: Link) -> bool:
+        """Be connected until the link is lost, or what came acknowledged at the end; was it a stable link?"""
+        if self.connections and not link.session_present and not self.session.clean:
+            self.forgotten += 1
+            _LOG.warning("the broker has forgotten our session: what was published meanwhile may be lost")
+        self.connections += 1
+        self.link = link
+        stable_at_s = self._now() + STABLE_S
+        self._tell(None)
+        try:
+            await either(self._stop, link.lost.wait())
+            if self._stop.is_set():
+                link.stop_listening()
+                await self._drain()
+            else:
+                self.taken_over += link.taken_over
+                hint = f"; is another client connected as {self.session.client_id!r}?"
+                self._tell(link.reason + ("" if self._now() > stable_at_s and not link.taken_over else hint))
+        finally:
+            self.link = None
+            await link.close()
+        return self._now() > stable_at_s
+
+
+async def either(stop: asyncio.Event, *others: Awaitable[object], delay_s: float | None = None) -> None:
+    """Wait for one of these or the delay, but no longer than until the end; what has not come is cancelled."""
+    waits = [asyncio.ensure_future(one) for one in (stop.wait(), *others)]
+    try:
+        await asyncio.wait(waits, timeout=delay_s, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
