@@ -1,10 +1,17 @@
-"""How fast the ingester carries messages from a broker into a store, against a subscriber that only counts them.
+"""How fast the ingester carries messages from a real broker into a real store, and what it needs for it.
 
-``python bench/ingest.py`` prints a table, ``--json`` one object. The messages wait in persistent sessions before the
-clock starts, so that the publisher is not measured. The yardstick is paho-mqtt, the reference client, with a callback
-that adds one, on the same messages from the same broker in the same run; ``ratio`` is ours by its. Two kinds of
-message: ``live`` has one row of 8 sensors, ``history`` 60 rows (a message of the back-fill). The embedded broker with
-DuckDB is always measured; Mosquitto and InfluxDB where they are found.
+Run: ``python bench/ingest.py [--scale 1] [--outage 60] [--json]``. Mosquitto, InfluxDB 1.8 (and Telegraf, where a binary is
+on the path) share the machine with the ingester, which is a process of its own. QoS 1, acknowledged after the write.
+
+- ``paths``: messages that wait in a persistent session (so that no publisher is measured) until the last is durable:
+  messages and values a second, processor time and memory. ``live`` has one row of 8 values a message, ``history`` 60.
+  ``database_values_per_s``: the same points as ready line protocol, in the same sizes, two requests at a time.
+- ``telegraf``: ``live`` again, by ``mqtt_consumer`` into ``influxdb_v2`` with a persistent session, its buffers as large as
+  ours. From its first write to its last, so that its start is not counted.
+- ``latency``: at half the rate of ``live``, from publish until a query finds it.
+- ``outage``: 5,000 messages/s while the database is away: memory, and how fast the backlog goes afterwards.
+
+``limits`` holds each figure that was promised and its ratio to the promise: at least 1 is kept.
 """
 
 from __future__ import annotations
@@ -13,206 +20,293 @@ import argparse
 import asyncio
 import contextlib
 import json
-import random
+import resource
+import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
+import urllib.parse
+import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "live")]  # so that it runs from a checkout that is not installed
 
-import paho.mqtt.client as paho  # noqa: E402
-from paho.mqtt.packettypes import PacketTypes  # noqa: E402
-from paho.mqtt.properties import Properties  # noqa: E402
+from figures import surroundings  # noqa: E402
+from ingest_load import MACHINES, PROBE, PROBES_PER_S, SENSORS, fill, messages  # noqa: E402
+from ingest_peer import database, points, telegraf  # noqa: E402
 from servers import Influxd, Mosquitto, find_program  # noqa: E402
 
-from console.embedded_broker import EmbeddedBroker  # noqa: E402
-from contract import Address, Telemetry, encode, topic_filter  # noqa: E402
+from contract import topic_filter  # noqa: E402
 from historian import open_store  # noqa: E402
 from ingest import Settings, Status, ingest  # noqa: E402
-from service import Broker  # noqa: E402
+from service import Broker, run_until_signalled  # noqa: E402
 
-SECOND_NS = 1_000_000_000
-START_NS = 1_760_000_000 * SECOND_NS
-SENSORS = [f"sensor_{n}" for n in range(8)]
-SHAPES = {"live": (1, 20_000), "history": (60, 2_000)}
-WINDOW = 1000
+SHAPES = {"live": (1, 200_000), "history": (60, 8_000)}
 PATIENCE_S = 300.0
+OUTAGE_RATE = 5000
+BROKER = {"max_inflight_messages": "20000"}  # for Telegraf, which speaks MQTT 3.1.1; ours names its own
 
 
-def messages(enterprise: str, rows: int, count: int) -> list[tuple[str, bytes]]:
-    """Telemetry of 20 machines in turn, with a fixed seed."""
-    draw = random.Random(1)
-    made = []
-    for n in range(count):
-        machine = Address(enterprise, "plant-1", "production", "line-1", f"machine-{n % 20}")
-        first = START_NS + n // 20 * rows * SECOND_NS
-        times = [first + row * SECOND_NS for row in range(rows)]
-        values = {name: [round(draw.uniform(0, 100), 3) for _ in times] for name in SENSORS}
-        payload = encode(Telemetry(boot="00c0ffee", seq=n + 1, t=times, values=values))
-        made.append((machine.topic("telemetry"), payload))
-    return made
+# The ingester, as a process ------------------------------------------------------------------------------------------
 
 
-class Paho:
-    """A paho client in a thread, with a session that outlives it."""
+def drain(url: str, store_url: str, name: str, topic: str, count: int, folder: str) -> None:
+    """Run in a process of its own: carry ``count`` messages and tell how; with count 0 until a signal comes."""
+    settings = Settings(client_id=name, topics=[topic], dead_letters=f"{folder}/dead-{name}")
+    status, told = Status(), {"began": 0.0}
 
-    def __init__(self, url: str, name: str, topic: str) -> None:
-        self.count = 0
-        self.connected = threading.Event()
-        self.subscribed = threading.Event()
-        self._wanted = 0
-        self.arrived = threading.Event()
-        self._topic = topic
-        self.client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=name, protocol=paho.MQTTv5)
-        self.client.on_connect = self._on_connect
-        self.client.on_subscribe = lambda *_: self.subscribed.set()
-        self.client.on_message = self._on_message
-        self._url = url
+    async def main(stop: asyncio.Event) -> int:
+        async with open_store(store_url) as store:
+            running = asyncio.create_task(
+                ingest(settings, Broker(url=url), store, stop=stop, clock_ns=time.time_ns, status=status)
+            )
+            while not status.connected:
+                await asyncio.sleep(0.001)
+            told["began"] = time.perf_counter()
+            used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+            print("connected", flush=True)
+            while not stop.is_set() and (not count or status.batches == 0 or settled(status) < count):
+                await asyncio.sleep(0.01)
+            seconds = time.perf_counter() - told["began"]
+            usage = resource.getrusage(resource.RUSAGE_SELF)
+            stop.set()
+            await running
+            figures = {"seconds": seconds, "cpu_s": usage[0] + usage[1] - used, "rss_mb": usage.ru_maxrss / 1024}
+            print(json.dumps(figures | {"written": status.written, "dead": status.dead_lettered}), flush=True)
+        return 0
 
-    def start(self, wanted: int = 0) -> None:
-        """Connect and subscribe; ``arrived`` is set when ``wanted`` messages have come."""
-        self._wanted = wanted
-        properties = Properties(PacketTypes.CONNECT)
-        properties.SessionExpiryInterval = 3600
-        properties.ReceiveMaximum = WINDOW
-        host, port = self._url.removeprefix("mqtt://").split(":")
-        self.client.connect(host, int(port), clean_start=False, properties=properties)
-        self.client.loop_start()
+    def settled(status: Status) -> int:
+        return status.received - status.buffered if status.received >= count else 0
 
-    def stop(self) -> None:
-        """Disconnect; the broker keeps the session."""
-        self.client.disconnect()
-        self.client.loop_stop()
-
-    def _on_connect(self, client: paho.Client, *_: object) -> None:
-        client.subscribe(self._topic, qos=1)
-        self.connected.set()
-
-    def _on_message(self, *_: object) -> None:
-        self.count += 1
-        if self.count == self._wanted:
-            self.arrived.set()
-
-
-def reserve(url: str, name: str, topic: str) -> None:
-    """Make a session under this name, so that the broker keeps what is published from now on."""
-    client = Paho(url, name, topic)
-    client.start()
-    if not client.subscribed.wait(10):
-        raise SystemExit(f"{url}: no subscription for {name}")
-    client.stop()
-
-
-def fill(url: str, made: list[tuple[str, bytes]]) -> None:
-    """Publish everything at QoS 1 and wait for the acknowledgements."""
-    client = Paho(url, "bench-publisher", "bench/none")
-    client.start()
-    client.connected.wait(10)
-    sent = [client.client.publish(topic, payload, qos=1) for topic, payload in made]
-    for one in sent:
-        one.wait_for_publish(PATIENCE_S)
-    client.stop()
-
-
-def count_only(url: str, name: str, topic: str, count: int) -> float:
-    """Messages per second of the yardstick."""
-    client = Paho(url, name, topic)
-    began = time.perf_counter()
-    client.start(wanted=count)
-    if not client.arrived.wait(PATIENCE_S):
-        raise SystemExit(f"{url}: the yardstick got {client.count} of {count} messages")
-    took_s = time.perf_counter() - began
-    client.stop()
-    return count / took_s
-
-
-async def drain(url: str, store_url: str, name: str, *, topic: str, count: int, folder: Path) -> float:
-    """Messages per second of the ingester, from its start until the last one is durable."""
-    settings = Settings(client_id=name, topics=[topic], dead_letters=str(folder / "dead"))
-    status, stop = Status(), asyncio.Event()
-    async with open_store(store_url) as store, asyncio.timeout(PATIENCE_S):
-        began = time.perf_counter()
-        running = asyncio.create_task(
-            ingest(settings, Broker(url=url), store, stop=stop, clock_ns=time.time_ns, status=status)
-        )
-        while status.written + status.duplicate + status.dead_lettered < count:  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
-        took_s = time.perf_counter() - began
-        stop.set()
-        await running
-    if status.written != count:
-        raise SystemExit(f"{url}: {status}")
-    return count / took_s
+    run_until_signalled(main)
 
 
 @contextlib.contextmanager
-def paths(folder: Path) -> Iterator[dict[str, tuple[str, str]]]:
-    """Name -> broker and store URL of everything that can be measured here."""
+def ingester(*arguments: object):  # type: ignore[no-untyped-def]
+    """The process, connected; ``communicate`` gives its figures."""
+    command = [sys.executable, __file__, "--drain", json.dumps(arguments)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        if process.stdout.readline().strip() != "connected":
+            raise SystemExit("the ingester did not start")
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def figures_of(process: subprocess.Popen[str]) -> dict[str, float]:
+    """What it tells at its end."""
+    assert process.stdout is not None
+    told: dict[str, float] = json.loads(process.stdout.readline())
+    return told
+
+
+def reserve(url: str, store_url: str, name: str, topic: str, folder: Path) -> None:
+    """Make the session, so that the broker keeps what is published from now on."""
+    with ingester(url, store_url, name, topic, 0, str(folder)) as process:
+        process.terminate()
+        figures_of(process)
+
+
+# What is measured ----------------------------------------------------------------------------------------------------
+
+
+def path(url: str, store_url: str, shape: str, count: int, folder: Path) -> dict[str, object]:
+    """One way through: from the broker's queue into a store."""
+    rows, _ = SHAPES[shape]
+    name = f"bench-{shape}-{store_url[:4]}"
+    topic = topic_filter(name)
+    reserve(url, store_url, name, topic, folder)
+    fill(url, messages(name, rows, count))
+    with ingester(url, store_url, name, topic, count, str(folder)) as process:
+        told = figures_of(process)
+    values = count * rows * len(SENSORS)
+    if told["written"] != count:
+        raise SystemExit(f"{shape}: {told}")
+    return {
+        "shape": shape,
+        "store": store_url.partition(":")[0],
+        "messages": count,
+        "messages_per_s": round(count / told["seconds"]),
+        "values_per_s": round(values / told["seconds"]),
+        "cpu_s_per_million_values": round(told["cpu_s"] / values * 1e6, 3),
+        "cpu_us_per_message": round(told["cpu_s"] / count * 1e6, 1),
+        "rss_mb": round(told["rss_mb"]),
+    }
+
+
+def latency(broker: Mosquitto, influxd: Influxd, rate: int, seconds: float, folder: Path) -> dict[str, object]:
+    """From publish until a query finds it, at a rate; by a machine that says something twenty times a second."""
+    bucket, name = influxd.new_bucket(), "bench-latency"
+    where = (broker.url, influxd.url(bucket), name, topic_filter(name), 0, str(folder))
+    found: dict[int, float] = {}
+    query = f"SELECT sensor_0, _seq FROM telemetry WHERE machine='{PROBE}'"
+    with ingester(*where) as process, load(broker.url, name, rate, seconds) as publisher:
+        newest = 0
+        while publisher.poll() is None or len(found) < round(seconds * PROBES_PER_S):
+            asked = f"{query} AND time > {newest - 3 * 10**9}"  # two writes may be under way
+            form = urllib.parse.urlencode({"db": bucket, "q": asked, "epoch": "ns"}).encode()
+            with urllib.request.urlopen(f"http://127.0.0.1:{influxd.port}/query", form, timeout=30) as answer:
+                document = json.load(answer)
+            now = time.time()
+            for series in document["results"][0].get("series", []):
+                for t, *_ in series["values"]:
+                    found.setdefault(t, now - t / 1e9)
+                    newest = max(newest, t)
+            time.sleep(0.01)
+        process.terminate()
+        told = figures_of(process)
+    lags = sorted(found.values())
+    return {
+        "messages_per_s": rate,
+        "probes": len(lags),
+        "p50_s": round(lags[len(lags) // 2], 3),
+        "p99_s": round(lags[int(len(lags) * 0.99)], 3),
+        "max_s": round(lags[-1], 3),
+        "rss_mb": round(told["rss_mb"]),
+    }
+
+
+@contextlib.contextmanager
+def load(url: str, name: str, rate: int, seconds: float):  # type: ignore[no-untyped-def]
+    """The publisher beside."""
+    command = [sys.executable, str(ROOT / "bench" / "ingest_load.py"), url, name, str(rate), str(seconds)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def outage(broker: Mosquitto, influxd: Influxd, away_s: float, folder: Path) -> dict[str, object]:
+    """The database goes away under load and comes back: what that costs, and how fast the backlog goes."""
+    bucket, name = influxd.new_bucket(), "bench-outage"
+    where = (broker.url, influxd.url(bucket), name, topic_filter(name), 0, str(folder))
+    seconds = away_s * 2.2 + 5
+    with ingester(*where) as process, load(broker.url, name, OUTAGE_RATE, seconds) as publisher:
+        time.sleep(3.0)
+        influxd.stop()
+        time.sleep(away_s)
+        influxd.start()
+        began, before = time.perf_counter(), points(influxd)
+        level = None
+        while level is None and time.perf_counter() - began < PATIENCE_S:
+            time.sleep(0.1)
+            behind = OUTAGE_RATE * (time.perf_counter() - began + 3.0 + away_s) - (points(influxd) - before)
+            if behind - OUTAGE_RATE * 3.0 < OUTAGE_RATE * 0.5:
+                level = time.perf_counter() - began
+        drained = points(influxd) - before
+        publisher.wait()
+        sent = json.loads(publisher.stdout.read())["sent"] if publisher.stdout else 0
+        wait = time.perf_counter()
+        while stored(influxd, bucket) < sent and time.perf_counter() - wait < PATIENCE_S:
+            time.sleep(0.5)
+        count = stored(influxd, bucket)
+        process.terminate()
+        told = figures_of(process)
+    drain_s = level or PATIENCE_S
+    return {
+        "away_s": away_s,
+        "messages_per_s": OUTAGE_RATE,
+        "sent": sent,
+        "stored": count,
+        "drained_in_s": round(drain_s, 1),
+        "drain_messages_per_s": round(drained / drain_s),
+        "rss_mb": round(told["rss_mb"]),
+    }
+
+
+def stored(influxd: Influxd, bucket: str) -> int:
+    """How many messages are in the database."""
+    form = urllib.parse.urlencode({"db": bucket, "q": "SELECT count(sensor_0) FROM telemetry"}).encode()
+    with urllib.request.urlopen(f"http://127.0.0.1:{influxd.port}/query", form, timeout=60) as answer:
+        results = json.load(answer)["results"][0]
+    return int(results["series"][0]["values"][0][1]) if "series" in results else 0
+
+
+def measure(scale: float, away_s: float, folder: Path) -> dict[str, object]:
+    """All figures."""
+    programs = {name: find_program(name) for name in ("mosquitto", "influxd", "telegraf")}
+    if not programs["mosquitto"] or not programs["influxd"]:
+        raise SystemExit("bench/ingest.py needs mosquitto and influxd, on the PATH or in .servers/bin")
+    broker = Mosquitto(programs["mosquitto"], folder / "mosquitto", BROKER)
+    influxd = Influxd(programs["influxd"], folder / "influxd")
     with contextlib.ExitStack() as stack:
-        broker = stack.enter_context(EmbeddedBroker())
-        found = {"embedded broker, DuckDB": (broker.url, f"duckdb:{folder / 'bench.duckdb'}")}
-        mosquitto, influxd = find_program("mosquitto"), find_program("influxd")
-        if mosquitto and influxd:
-            real_broker, real_store = Mosquitto(mosquitto, folder / "mosquitto"), Influxd(influxd, folder / "influxd")
-            for server in (real_broker, real_store):
-                server.start()
-                stack.callback(server.stop)
-            found["Mosquitto, DuckDB"] = (real_broker.url, f"duckdb:{folder / 'bench2.duckdb'}")
-            found["Mosquitto, InfluxDB 1.8"] = (real_broker.url, real_store.url(real_store.new_bucket()))
-        yield found
+        for server in (broker, influxd):
+            server.start()
+            stack.callback(server.stop)
+        paths = []
+        for shape, (rows, full) in SHAPES.items():
+            count = max(MACHINES, int(full * scale))
+            for store_url in (influxd.url(influxd.new_bucket()), f"duckdb:{folder / f'{shape}.duckdb'}"):
+                paths.append(path(broker.url, store_url, shape, count, folder))
+                say(paths[-1])
+            limit = database(influxd, rows, count)
+            paths[-2] |= {"database_values_per_s": round(limit)}
+            paths[-2] |= {"ratio_to_database": round(int(str(paths[-2]["values_per_s"])) / limit, 3)}
+        peer = None
+        if programs["telegraf"]:
+            peer = telegraf(
+                programs["telegraf"], broker, influxd, max(MACHINES, int(SHAPES["live"][1] * scale)), folder
+            )
+            say(peer)
+        half = min(10_000, round(int(str(paths[0]["messages_per_s"])) / 2 / PROBES_PER_S) * PROBES_PER_S)
+        lag = latency(broker, influxd, half, max(2.0, 20 * min(1.0, scale)), folder)
+        say(lag)
+        away = outage(broker, influxd, away_s, folder)
+    say(away)
+    figures = {"bench": "ingest", "paths": paths, "telegraf": peer, "latency": lag, "outage": away}
+    return figures | {"limits": limits(figures)} | surroundings()
 
 
-def measure(scale: float) -> list[dict[str, object]]:
-    """One result for each path and shape."""
-    results: list[dict[str, object]] = []
-    with tempfile.TemporaryDirectory() as name, paths(Path(name)) as found:
-        for path, (url, store_url) in found.items():
-            for shape, (rows, full) in SHAPES.items():
-                count = max(100, int(full * scale))
-                enterprise = f"bench-{len(results)}"
-                topic = topic_filter(enterprise)
-                for who in ("ours", "paho"):
-                    reserve(url, f"{enterprise}-{who}", topic)
-                fill(url, messages(enterprise, rows, count))
-                theirs = count_only(url, f"{enterprise}-paho", topic, count)
-                ours = asyncio.run(
-                    drain(url, store_url, f"{enterprise}-ours", topic=topic, count=count, folder=Path(name))
-                )
-                results.append(
-                    {
-                        "path": path,
-                        "shape": shape,
-                        "messages": count,
-                        "rows_per_message": rows,
-                        "messages_per_s": round(ours),
-                        "rows_per_s": round(ours * rows),
-                        "paho_messages_per_s": round(theirs),
-                        "ratio": round(ours / theirs, 3),
-                    }
-                )
-    return results
+def say(figures: object) -> None:
+    """Progress, for the whole takes minutes."""
+    print(figures, file=sys.stderr, flush=True)
+
+
+def limits(figures: dict[str, object]) -> dict[str, float]:
+    """Each promise: the figure by the limit (or the limit by the figure, where less is better)."""
+    (influx, _), (history, history_duck) = figures["paths"][:2], figures["paths"][2:]  # type: ignore[index]
+    lag, away, peer = figures["latency"], figures["outage"], figures["telegraf"]
+    rss = max(one["rss_mb"] for one in (influx, history, lag, away))  # type: ignore[index]
+    told = {
+        "live_20000_messages_per_s": influx["messages_per_s"] / 20_000,
+        "history_80_percent_of_the_database": history["ratio_to_database"] / 0.8,
+        "duckdb_500000_values_per_s": history_duck["values_per_s"] / 500_000,
+        "rss_256_mb": 256 / rss,
+        "p99_1_s": 1 / lag["p99_s"],  # type: ignore[index]
+        "drain_twice_the_live_rate": away["drain_messages_per_s"] / (2 * OUTAGE_RATE),  # type: ignore[index]
+        "nothing_lost_in_the_outage": away["stored"] / away["sent"],  # type: ignore[index]
+    }
+    if peer:
+        told["telegraf_1.5_times_its_messages"] = influx["messages_per_s"] / peer["messages_per_s"] / 1.5  # type: ignore[index]
+        told["telegraf_cpu_per_message"] = peer["cpu_us_per_message"] / influx["cpu_us_per_message"]  # type: ignore[index]
+    return {name: round(ratio, 3) for name, ratio in told.items()}
 
 
 def main() -> None:
-    """Print the table, or one object."""
+    """Print the figures, or one object."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print one object")
-    parser.add_argument("--scale", type=float, default=1.0, help="how many of the messages (1: 20,000 and 2,000)")
+    parser.add_argument("--scale", type=float, default=1.0, help="how many of the messages (1: 200,000 and 8,000)")
+    parser.add_argument("--outage", type=float, default=60.0, help="seconds without the database")
+    parser.add_argument("--drain", help=argparse.SUPPRESS)
     flags = parser.parse_args()
-    results = measure(flags.scale)
-    if flags.json:
-        print(json.dumps({"bench": "ingest", "results": results}))
+    if flags.drain:
+        drain(*json.loads(flags.drain))
         return
-    print(f"{'path':26} {'shape':8} {'msg/s':>8} {'rows/s':>9} {'paho msg/s':>11} {'ratio':>6}")
-    for one in results:
-        print(
-            f"{one['path']:26} {one['shape']:8} {one['messages_per_s']:>8,} {one['rows_per_s']:>9,} "
-            f"{one['paho_messages_per_s']:>11,} {one['ratio']:>6}"
-        )
+    with tempfile.TemporaryDirectory() as name:
+        figures = measure(flags.scale, flags.outage, Path(name))
+    if flags.json:
+        print(json.dumps(figures))
+        return
+    for key, value in figures.items():
+        for line in value if isinstance(value, list) else [value]:
+            print(f"{key:10} {line}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ True
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from contract.errors import ContractError
@@ -46,9 +46,15 @@ class Address:
     line: str
     machine: str
 
+    _hash: int = field(init=False, repr=False, compare=False)
+
     def __post_init__(self) -> None:
         for level in LEVELS:
             check_level(level, getattr(self, level))
+        object.__setattr__(self, "_hash", hash(self.levels))  # it names a series a dozen times for each message
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @property
     def path(self) -> str:

@@ -1,12 +1,13 @@
 """The historian in InfluxDB.
 
 What it is: the only file that imports influxdb-client and aiohttp's client. Writes go through influxdb-client's
-asynchronous client to ``/api/v2/write``, with our own line protocol, gzipped; reads are InfluxQL over ``/query`` (see
+asynchronous client to ``/api/v2/write``, with our own line protocol; reads are InfluxQL over ``/query`` (see
 ``influxql.py`` and ``influx_answer.py``). InfluxDB 1.8, 2.x and 3 answer both.
 What it is not: a buffer. Nothing is retried here: the error says whether to, and the caller still has the batch.
 
-Which answer becomes which error: 204 is stored; 400 and 422 name a bad line but not its frame, so the batch is halved
-until the frames stand alone (writing a point again is harmless); 413 is halved too; every other refusal that time or an
+Which answer becomes which error: 204 is stored; 400 and 422 about the type of a field name the frames to blame
+(``influx_conflict.py``); any other names a bad line but not its frame, so the batch is halved until the frames stand
+alone (writing a point again is harmless); 413 is halved too; every other refusal that time or an
 operator can mend (no answer, 401, 403, 404, 408, 429, 5xx) is RetryLater; the rest is Refused.
 """
 
@@ -28,6 +29,7 @@ from contract import PartialWrite, Refused, RetryLater
 from historian import influxql
 from historian.base import Frame, Query, Table
 from historian.influx_answer import Answer, Rows
+from historian.influx_conflict import Conflict, Conflicts, blamed, conflict_of
 from historian.line_protocol import encode_frame
 from historian.target import InfluxTarget
 
@@ -55,11 +57,13 @@ class InfluxHistorian:
         self._client: Any = None
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
+        self._conflicts = Conflicts()
 
     async def write(self, batch: Sequence[Frame]) -> None:
         """Store the batch; raises RetryLater, PartialWrite or Refused."""
         rejected: list[tuple[int, str]] = []
-        pieces = await asyncio.to_thread(_encoded, batch, rejected)
+        known = self._conflicts.known(asyncio.get_running_loop().time())
+        pieces = await asyncio.to_thread(_encoded, batch, rejected, known)
         for index, reason in await self._store(pieces) if pieces else ():
             if all(index != known for known, _ in rejected):  # of a frame that was cut, both parts may be bad
                 rejected.append((index, reason))
@@ -101,11 +105,16 @@ class InfluxHistorian:
 
     async def _store(self, pieces: list[_Piece]) -> list[tuple[int, str]]:
         """Write the pieces; returns the frames that are refused, with the reasons."""
-        body = await asyncio.to_thread(gzip.compress, b"".join(piece.lines for piece in pieces), _GZIP_LEVEL)
+        body = b"".join(piece.lines for piece in pieces)
+        if self._target.gzip:
+            body = await asyncio.to_thread(gzip.compress, body, _GZIP_LEVEL)
         try:
             await self._post(body)
         except ApiException as error:
             reason = _reason(error)
+            conflict = conflict_of(reason) if error.status in _BAD_LINES else None
+            if conflict is not None:
+                return await self._without(conflict, pieces)
             if error.status not in _BAD_LINES and error.status != _TOO_LARGE:
                 raise self._failure(error.status, reason, error.headers) from error
             halves = _halves(pieces, cut_frames=error.status == _TOO_LARGE)
@@ -114,6 +123,18 @@ class InfluxHistorian:
             return await self._store(halves[0]) + await self._store(halves[1])
         return []
 
+    async def _without(self, conflict: Conflict, pieces: list[_Piece]) -> list[tuple[int, str]]:
+        """What to do with a batch in which a field has the wrong type: those points are refused, the others stored."""
+        self._conflicts.learn(conflict, asyncio.get_running_loop().time())
+        bad = [piece for piece in pieces if conflict.blames(piece.frame)]
+        good = [piece for piece in pieces if not conflict.blames(piece.frame)]
+        if not bad:  # then we have not understood it
+            raise RetryLater(f"InfluxDB at {self._target.base} refuses a batch: {conflict.reason}")
+        rejected = [(piece.index, conflict.reason) for piece in bad]
+        if good and sum(len(piece.frame) for piece in bad) != conflict.dropped:  # there may be more than it named
+            rejected += await self._store(good)
+        return rejected
+
     async def _post(self, body: bytes) -> None:
         if self._client is None:
             self._check_open()
@@ -121,8 +142,8 @@ class InfluxHistorian:
             client: Any = InfluxDBClientAsync(
                 self._target.base, self._token or "", self._target.org, timeout=milliseconds
             )
-            # The library would compress by itself, but at level 9 and inside the event loop.
-            client.api_client.set_default_header("Content-Encoding", "gzip")
+            if self._target.gzip:  # the library would compress by itself, but at level 9 and inside the event loop
+                client.api_client.set_default_header("Content-Encoding", "gzip")
             self._client = client
         try:
             stored = await self._client.write_api().write(self._target.bucket, record=body, write_precision="ns")
@@ -193,10 +214,13 @@ class _Piece:
     lines: bytes
 
 
-def _encoded(batch: Sequence[Frame], rejected: list[tuple[int, str]]) -> list[_Piece]:
-    """The frames that can be said in line protocol; the others go to ``rejected``."""
+def _encoded(batch: Sequence[Frame], rejected: list[tuple[int, str]], known: Sequence[Conflict]) -> list[_Piece]:
+    """The frames that can be said in line protocol and are not known to be refused; the others go to ``rejected``."""
     pieces: list[_Piece] = []
     for index, frame in enumerate(batch):
+        if known and (reason := blamed(known, frame)) is not None:
+            rejected.append((index, reason))
+            continue
         try:
             lines = encode_frame(frame)
         except ValueError as error:
@@ -216,7 +240,7 @@ def _halves(pieces: list[_Piece], cut_frames: bool) -> tuple[list[_Piece], list[
     if not cut_frames or len(frame) < 2:
         return None
     middle = len(frame) // 2
-    return _encoded_part(index, frame, slice(0, middle)), _encoded_part(index, frame, slice(middle, None))
+    return _encoded_part(index, frame, slice(0, middle)), _encoded_part(index, frame, slice(middle, len(frame)))
 
 
 def _encoded_part(index: int, frame: Frame, rows: slice) -> list[_Piece]:

@@ -3,7 +3,7 @@
 What it is: the shape of the JSON of ``/query`` with ``chunked=true`` and ``epoch=ns``, and the gathering of its pieces.
 What it is not: a client (see ``influx.py``).
 The standard: InfluxDB's ``/query`` as 1.8 and 2.x answer it. JSON writes the float 1.0 as ``1``: which columns are
-floats is asked for in the statement before (``SHOW FIELD KEYS``).
+floats is asked for in the statement before (``SHOW FIELD KEYS``). A negative zero comes back as zero.
 """
 
 from __future__ import annotations

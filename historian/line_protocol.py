@@ -24,7 +24,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
+from itertools import chain, repeat
 from typing import Any, Final
+
+import msgspec
 
 from historian.base import Frame, Tags, Value
 
@@ -48,26 +51,29 @@ def encode(frames: Iterable[Frame]) -> bytes:
 def encode_frame(frame: Frame) -> bytes:
     """The lines of one frame; raises ValueError as ``encode`` does."""
     frame.check_times()
-    columns: list[Iterable[Any]] = []
-    sparse: list[list[str]] = []
     names: list[tuple[str, type[Value]]] = []
+    columns: list[Iterable[str]] = []
+    sparse: list[list[str]] = []
     for name, kind in frame.kinds.items():
         column = frame.fields[name]
         if kind is None:
             continue
-        form, prepare = _FORMS[kind]
         if None in column:
-            sparse.append(_optional(f",{name}={form}", prepare, column))
+            sparse.append(_optional(name, kind, column))
         else:
             names.append((name, kind))
-            columns.append(map(prepare, column) if prepare else column)
+            columns.append(_TEXTS[kind](column))
     try:
-        if columns:
-            line = _line(frame.measurement, frame.series, tuple(names), len(sparse))
-            return "".join(map(line.__mod__, zip(*columns, *sparse, frame.time_ns, strict=True))).encode()
-        head = _head(frame.measurement, frame.series)
-        rows = zip(map("".join, zip(*sparse, strict=True)), frame.time_ns, strict=bool(sparse))
-        return "".join(f"{head}{body[1:]} {time}\n" for body, time in rows if body).encode()
+        if not names:
+            head = _head(frame.measurement, frame.series)
+            rows = zip(map("".join, zip(*sparse, strict=True)), frame.time_ns, strict=bool(sparse))
+            return "".join(f"{head}{body[1:]} {time}\n" for body, time in rows if body).encode()
+        *pieces, last = _pieces(frame.measurement, frame.series, tuple(names))
+        parts = [part for piece, column in zip(pieces, columns, strict=True) for part in (repeat(piece), column)]
+        times = _numbers(frame.time_ns)
+        return "".join(
+            chain.from_iterable(zip(*parts, repeat(last), *sparse, repeat(" "), times, repeat("\n")))
+        ).encode()
     except UnicodeEncodeError:
         frame.check_storable()  # says which text it is
         raise
@@ -91,14 +97,29 @@ def _head(measurement: str, series: Tags) -> str:
 
 
 @lru_cache(maxsize=65_536)
-def _line(measurement: str, series: Tags, names: tuple[tuple[str, type[Value]], ...], sparse: int) -> str:
-    """The form of a line: one % does all the formatting in C; the text of the tags must not look like one to it."""
-    dense = ",".join(f"{name}={_FORMS[kind][0]}" for name, kind in names)
-    return f"{_head(measurement, series).replace('%', '%%')}{dense}{'%s' * sparse} %d\n"
+def _pieces(measurement: str, series: Tags, names: tuple[tuple[str, type[Value]], ...]) -> tuple[str, ...]:
+    """What stands before each value of a line, and behind the last."""
+    pieces = [_head(measurement, series)]
+    for name, kind in names:
+        before, behind = _SIGNS_AROUND[kind]
+        pieces[-1] += f"{'' if len(pieces) == 1 else ','}{name}={before}"
+        pieces.append(behind)
+    return tuple(pieces)
 
 
-def _optional(form: str, prepare: Callable[[Any], Any] | None, column: Sequence[Value | None]) -> list[str]:
-    return ["" if value is None else form % (prepare(value) if prepare else value) for value in column]
+def _optional(name: str, kind: type[Value], column: Sequence[Value | None]) -> list[str]:
+    before, behind = _SIGNS_AROUND[kind]
+    say = _SAY[kind]
+    return ["" if value is None else f",{name}={before}{say(value)}{behind}" for value in column]
+
+
+def _numbers(column: Sequence[Any]) -> list[str]:
+    """Numbers as JSON has them, all in one call: a float is the shortest text that reads back as the same float."""
+    return _encode(column)[1:-1].decode().split(",")
+
+
+def _number(value: float) -> str:
+    return _encode(value).decode()
 
 
 def _text(value: str) -> str:
@@ -109,9 +130,26 @@ def _truth(value: bool) -> str:
     return "true" if value else "false"
 
 
-_FORMS: Final[dict[type[Value], tuple[str, Callable[[Any], Any] | None]]] = {
-    float: ("%r", None),  # the shortest text that reads back as the same float
-    int: ("%di", None),
-    str: ('"%s"', _text),
-    bool: ("%s", _truth),
+def _truths(column: Iterable[Any]) -> Iterable[str]:
+    return map(_truth, column)
+
+
+def _texts(column: Sequence[Any]) -> Iterable[str]:
+    joined = "".join(column)
+    return map(_text, column) if '"' in joined or "\\" in joined else column
+
+
+_encode: Final = msgspec.json.Encoder().encode
+_TEXTS: Final[dict[type[Value], Callable[[Sequence[Any]], Iterable[str]]]] = {
+    float: _numbers,
+    int: _numbers,
+    str: _texts,
+    bool: _truths,
+}
+_SAY: Final[dict[type[Value], Callable[[Any], str]]] = {float: _number, int: _number, str: _text, bool: _truth}
+_SIGNS_AROUND: Final[dict[type[Value], tuple[str, str]]] = {
+    float: ("", ""),
+    int: ("", "i"),
+    str: ('"', '"'),
+    bool: ("", ""),
 }

@@ -13,13 +13,13 @@ another thread while the loop listens.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
 from contract import Address, ContractError, Message
 from historian.base import Frame
-from ingest.frames import frames
+from ingest.frames import Points, part
 
 INTERNAL: Final = "internal-error"
 REFUSED: Final = "store-refused"
@@ -107,16 +107,41 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Messages in order of receipt. ``owners[i]`` is the index of the entry that frame ``i`` belongs to."""
+    """Messages in order of receipt, and their points.
+
+    Attributes:
+        entries: the messages.
+        frames: the points; a frame may hold those of several messages.
+        owners: for each frame the indices of its messages, in order.
+        counts: for each frame how many rows each of them has.
+    """
 
     entries: Sequence[Entry]
     frames: Sequence[Frame]
-    owners: Sequence[int]
+    owners: Sequence[Sequence[int]]
+    counts: Sequence[Sequence[int]]
 
     @property
     def rows(self) -> int:
         """How many points it holds."""
         return sum(map(len, self.frames))
+
+    def apart(self, frames: Iterable[int]) -> Batch:
+        """The same messages, and the points of the given frames alone, each message's for itself.
+
+        A store refuses a frame; this is how the one message in it is found that is to blame.
+        """
+        points: list[Frame] = []
+        owners: list[Sequence[int]] = []
+        counts: list[Sequence[int]] = []
+        for index in frames:
+            first = 0
+            for owner, count in zip(self.owners[index], self.counts[index], strict=True):
+                points.append(part(self.frames[index], first, count))
+                owners.append((owner,))
+                counts.append((count,))
+                first += count
+        return Batch(self.entries, points, owners, counts)
 
     def dead(self, rejected: Mapping[int, str]) -> dict[int, tuple[str, str]]:
         """The dead letters of this batch: index of the entry -> ``(reason, detail)``.
@@ -130,29 +155,33 @@ class Batch:
             if entry.refusal is not None
         }
         for frame, detail in sorted(rejected.items()):
-            dead.setdefault(self.owners[frame], (REFUSED, detail))
+            for owner in self.owners[frame]:
+                dead.setdefault(owner, (REFUSED, detail))
         return dead
 
 
 def read(deliveries: Sequence[Delivery], understand: Understand, admit: Admit) -> Batch:
     """Turn deliveries into points, each one or a reason; never raises."""
     entries: list[Entry] = []
-    points: list[Frame] = []
-    owners: list[int] = []
+    points = Points()
     for index, delivery in enumerate(deliveries):
-        duplicate, found = False, len(points)
+        duplicate = False
         try:
             for said in understand(delivery):
                 received_ns = delivery.received_ns
                 duplicate |= admit(said, received_ns)
-                points += frames(said.address, said.kind, said.message, said.payload, received_ns)
+                points.add(said.address, said.kind, said.message, said.payload, received_ns=received_ns, owner=index)
             entries.append(Entry(delivery, duplicate))
         except ContractError as refusal:
             entries.append(Entry(delivery, refusal=refusal))
         except Exception as error:  # a bug of ours must not come back with every redelivery for good
             entries.append(Entry(delivery, refusal=ContractError(INTERNAL, repr(error)[:300])))
-        owners += [index] * (len(points) - found)
-    return Batch(entries, points, owners)
+    frames, owners, counts = [], [], []
+    for frame, whose, rows in points.frames():
+        frames.append(frame)
+        owners.append(whose)
+        counts.append(rows)
+    return Batch(entries, frames, owners, counts)
 
 
 class Batcher:

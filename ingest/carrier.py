@@ -124,11 +124,10 @@ class Carrier:
         self._writing.append(began_s)
         self._status.writing_since_s = self._writing[0]
         self._fail.at("before-write")
-        rejected = await self._writer.write(batch.frames) if batch.frames else {}
+        dead = await self._write(batch)
         self._fail.at("after-write")
         if before is not None:
             await before
-        dead = batch.dead(rejected)
         if dead:
             await self._bury(batch, dead)
         self._fail.at("before-ack")
@@ -140,6 +139,17 @@ class Carrier:
         self._written(batch, began_s)
         if self.batcher.buffered == 0:
             self._empty.set()
+
+    async def _write(self, batch: Batch) -> Mapping[int, tuple[str, str]]:
+        """Store what the store takes; the dead letters of the batch."""
+        rejected = await self._writer.write(batch.frames) if batch.frames else {}
+        several = [index for index in rejected if len(batch.owners[index]) > 1]
+        if several:
+            alone = batch.apart(several)
+            found = await self._writer.write(alone.frames)
+            rejected = {index: why for index, why in rejected.items() if index not in several}
+            return alone.dead(found) | batch.dead(rejected)
+        return batch.dead(rejected)
 
     def _written(self, batch: Batch, began_s: float) -> None:
         """What there is to say of a batch that is durable."""

@@ -19,6 +19,8 @@ from ingest.writing import backoff_s
 
 STABLE_S: Final = 10.0
 """A connection that lived shorter counts as a failed attempt: two clients of one name throw each other out for ever."""
+LONGEST_WAIT_S: Final = 4.0
+"""So that a broker that is back is found within five seconds."""
 
 _LOG: Final = logging.getLogger("qilu.ingest")
 
@@ -82,7 +84,7 @@ class Door:
             else:
                 attempt = 1 if await self._listen(link) else attempt + 1
                 await either(self._stop, link.settled.wait())
-            await either(self._stop, delay_s=backoff_s(attempt, self._jitter()))
+            await either(self._stop, delay_s=backoff_s(attempt, self._jitter(), most_s=LONGEST_WAIT_S))
 
     async def _listen(self, link: Link) -> bool:
         """Be connected until the link is lost, or what came acknowledged at the end; was it a stable link?"""

@@ -1,8 +1,8 @@
-"""What a message says, as points of the historian.
+"""What messages say, as points of the historian.
 
-What it is: one pure function from the contract's messages to ``historian.Frame``, the only place that knows which
-measurement, field and time each kind becomes. It works on the structure of the messages, so a new row kind of the
-contract needs no line here.
+What it is: pure; from the contract's messages to ``historian.Frame``, the only place that knows which measurement,
+field and time each kind becomes. It works on the structure of the messages, so a new row kind of the contract needs no
+line here. The messages of a batch that speak of one series become one frame, for a frame costs more than a row.
 What it is not: a judge. What arrives here has passed ``contract.decode``; nothing is dropped, scaled or invented. That
 is also why the frames are trusted: every type and name has been checked by then.
 
@@ -11,8 +11,9 @@ Every point carries ``_boot`` and ``_seq``, so that what is stored can be counte
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain, repeat
 from typing import Any, Final
 
 import msgspec
@@ -27,69 +28,165 @@ Column = Sequence[Value | None]
 Kinds = dict[str, type[Value] | None]
 
 
-def frames(address: Address, kind: str, message: Message, payload: bytes, received_ns: int) -> list[Frame]:
-    """The points of one message.
+class Gathered:
+    """Points of one series out of one message or several, and whose they are.
 
-    Args:
-        address: who speaks; becomes the tags.
-        kind: the kind of the message; becomes the measurement.
-        message: the decoded message.
-        payload: its bytes, kept whole for a birth.
-        received_ns: when it came, the time of a death that has none of its own.
+    Attributes:
+        owners: the numbers of the messages, in order.
+        counts: how many rows each of them has.
     """
-    tags, series = _place(address)
-    fields: dict[str, Column]
-    kinds: Kinds
-    if type(message) is Telemetry:
-        times: Sequence[int] = message.t
-        fields, kinds = _sampled(message.values)
+
+    __slots__ = ("_columns", "_kind", "_message", "_place", "boots", "counts", "owners", "rows", "seqs", "times")
+
+    def __init__(self, kind: str, address: Address, message: Message) -> None:
+        self._kind = kind
+        self._place = _place(address)
+        self._message = message
+        self.owners: list[int] = []
+        self.counts: list[int] = []
+        self.boots: list[str] = []
+        self.seqs: list[int] = []
+        self.times: list[int] = []
+        self.rows: list[Any] = []
+        self._columns: list[list[Value | None]] = []
+        if type(message) is Telemetry:
+            self._columns = [[] for _ in message.values]
+
+    def add(self, message: Message, times: Sequence[int], owner: int) -> None:
+        """Add the rows of a message of the same kind, address and shape."""
+        count = len(times)
+        self.owners.append(owner)
+        self.counts.append(count)
+        self.boots.append(message.boot)
+        self.seqs.append(message.seq)
+        self.times += times
+        if type(message) is Telemetry:
+            if count == 1:
+                for column, (value,) in zip(self._columns, message.values.values(), strict=True):
+                    column.append(value)
+            else:
+                for column, values in zip(self._columns, message.values.values(), strict=True):
+                    column.extend(values)
+        else:
+            self.rows += getattr(message, "rows", ())
+
+    def frame(self) -> Frame:
+        """All rows."""
+        fields: dict[str, Column] = {}
+        kinds: Kinds = {}
+        if type(self._message) is Telemetry:
+            for name, column in zip(self._message.values, self._columns, strict=True):
+                if None not in column or any(value is not None for value in column):
+                    fields[name], kinds[name] = column, float  # whatever its digits look like
+        else:
+            for name, values in self._table().items():
+                first = next((value for value in values if value is not None), None)
+                if first is not None:  # the contract gives each column one type
+                    fields[name], kinds[name] = values, type(first)
+        fields[BOOT], kinds[BOOT] = self._spread(self.boots), str
+        fields[SEQ], kinds[SEQ] = self._spread(self.seqs), int
+        tags, series = self._place
+        return Frame.trusted(self._kind, tags=tags, series=series, time_ns=self.times, fields=fields, kinds=kinds)
+
+    def _spread(self, values: Sequence[Any]) -> Sequence[Any]:
+        """One value for each row of its message."""
+        if len(self.times) == len(values):
+            return values
+        return list(chain.from_iterable(map(repeat, values, self.counts)))
+
+    def _table(self) -> Mapping[str, Column]:
+        message, rows = self._message, self.rows
+        if isinstance(message, Meter):
+            counters = dict.fromkeys(name for row in rows for name in row.counters)
+            return {name: [row.counters.get(name) for row in rows] for name in counters}
+        names = [name for name in rows[0].__struct_fields__ if name != "t"]
+        return {name: [_value(getattr(row, name)) for row in rows] for name in names}
+
+
+class Points:
+    """Gathers the points of the messages of a batch."""
+
+    def __init__(self) -> None:
+        self._gathered: dict[tuple[Any, ...], Gathered] = {}
+        self._single: list[tuple[Frame, int]] = []
+
+    def add(
+        self, address: Address, kind: str, message: Message, payload: bytes, *, received_ns: int, owner: int
+    ) -> None:
+        """Take in what one message says.
+
+        Args:
+            address: who speaks; becomes the tags.
+            kind: the kind of the message; becomes the measurement.
+            message: the decoded message.
+            payload: its bytes, kept whole for a birth.
+            received_ns: when it came, the time of a death that has none of its own.
+            owner: the number of the message.
+        """
+        if type(message) is Telemetry:
+            key: tuple[Any, ...] = (address, kind, *message.values)
+            times: Sequence[int] = message.t
+        elif isinstance(message, Birth | Death):
+            self._single.append((_lifetime(address, kind, message, payload, received_ns), owner))
+            return
+        else:
+            key, times = (address, kind), message.times
+        found = self._gathered.get(key)
+        if found is None:
+            found = self._gathered[key] = Gathered(kind, address, message)
+        found.add(message, times, owner)
+
+    def frames(self) -> Iterator[tuple[Frame, Sequence[int], Sequence[int]]]:
+        """Each frame with the numbers of its messages and how many rows each of them has."""
+        for one in self._gathered.values():
+            yield one.frame(), one.owners, one.counts
+        for frame, owner in self._single:
+            yield frame, (owner,), (1,)
+
+
+def frames(address: Address, kind: str, message: Message, payload: bytes, received_ns: int) -> list[Frame]:
+    """The points of one message alone; the arguments are those of ``Points.add``."""
+    points = Points()
+    points.add(address, kind, message, payload, received_ns=received_ns, owner=0)
+    return [frame for frame, _, _ in points.frames()]
+
+
+def part(frame: Frame, first: int, count: int) -> Frame:
+    """Some rows of a frame."""
+    rows = slice(first, first + count)
+    return Frame.trusted(
+        frame.measurement,
+        tags=frame.tags,
+        series=frame.series,
+        time_ns=frame.time_ns[rows],
+        fields={name: column[rows] for name, column in frame.fields.items()},
+        kinds=frame.kinds,
+    )
+
+
+def _lifetime(address: Address, kind: str, message: Birth | Death, payload: bytes, received_ns: int) -> Frame:
+    """The one point of a birth or a death."""
+    if isinstance(message, Birth):
+        time_ns = message.t
+        fields = {"role": message.role, "model": message.model, "version": message.version, "body": payload.decode()}
     else:
-        times, fields, kinds = _rows(message, payload, received_ns)
-    fields[BOOT], kinds[BOOT] = [message.boot] * len(times), str
-    fields[SEQ], kinds[SEQ] = [message.seq] * len(times), int
-    return [Frame.trusted(kind, tags=tags, series=series, time_ns=times, fields=fields, kinds=kinds)]
+        time_ns = received_ns if message.t is None else message.t
+        fields = {"reason": message.reason}
+    tags, series = _place(address)
+    return Frame.trusted(
+        kind,
+        tags=tags,
+        series=series,
+        time_ns=[time_ns],
+        fields={name: [value] for name, value in fields.items()} | {BOOT: [message.boot], SEQ: [message.seq]},
+        kinds=dict.fromkeys(fields, str) | {BOOT: str, SEQ: int},
+    )
 
 
 @lru_cache(maxsize=65_536)
 def _place(address: Address) -> tuple[Mapping[str, str], Tags]:
     tags = dict(zip(LEVELS, address.levels, strict=True))
     return tags, series_of(tags)
-
-
-def _sampled(values: Mapping[str, Column]) -> tuple[dict[str, Column], Kinds]:
-    """Every sensor that was sampled at all; a sensor's value is a float, whatever its digits look like."""
-    fields = {name: column for name, column in values.items() if not _is_blank(column)}
-    return fields, dict.fromkeys(fields, float)
-
-
-def _is_blank(column: Column) -> bool:
-    return None in column and all(value is None for value in column)
-
-
-def _rows(message: Message, payload: bytes, received_ns: int) -> tuple[Sequence[int], dict[str, Column], Kinds]:
-    """Times and columns of any other kind; the contract gives each column one type."""
-    times, columns = _table(message, payload, received_ns)
-    fields: dict[str, Column] = {}
-    kinds: Kinds = {}
-    for name, column in columns.items():
-        first = next((value for value in column if value is not None), None)
-        if first is not None:
-            fields[name], kinds[name] = column, type(first)
-    return times, fields, kinds
-
-
-def _table(message: Message, payload: bytes, received_ns: int) -> tuple[Sequence[int], Mapping[str, Column]]:
-    if isinstance(message, Birth):
-        text = {"role": message.role, "model": message.model, "version": message.version, "body": payload.decode()}
-        return [message.t], {name: [value] for name, value in text.items()}
-    if isinstance(message, Death):
-        return [received_ns if message.t is None else message.t], {"reason": [message.reason]}
-    if isinstance(message, Meter):
-        counters = dict.fromkeys(name for row in message.rows for name in row.counters)
-        return message.times, {name: [row.counters.get(name) for row in message.rows] for name in counters}
-    rows: Sequence[msgspec.Struct] = getattr(message, "rows")  # noqa: B009  # every kind that is left has rows
-    names = [name for name in rows[0].__struct_fields__ if name != "t"]
-    return message.times, {name: [_value(getattr(row, name)) for row in rows] for name in names}
 
 
 def _value(value: Any) -> Value | None:

@@ -17,21 +17,23 @@ from contract import PartialWrite, Refused, RetryLater
 from historian.base import Frame, Historian
 
 FIRST_WAIT_S: Final = 0.25
-LONGEST_WAIT_S: Final = 30.0
+LONGEST_WAIT_S: Final = 8.0
+"""So that the first message is stored within ten seconds of the end of an outage, however long that was."""
 
 
-def backoff_s(attempt: int, jitter: float, asked_s: float | None = None) -> float:
+def backoff_s(attempt: int, jitter: float, asked_s: float | None = None, most_s: float = LONGEST_WAIT_S) -> float:
     """How long to wait before the next attempt.
 
     Args:
         attempt: how many have failed so far, from 1.
         jitter: a draw from [0, 1); it spreads the wait over its upper half, so that many clients do not come at once.
         asked_s: the least that the other side asked for.
+        most_s: the longest wait.
 
     >>> backoff_s(1, 0.0), backoff_s(3, 0.5), backoff_s(99, 0.0), backoff_s(1, 0.0, asked_s=3.0)
-    (0.125, 0.75, 15.0, 3.0)
+    (0.125, 0.75, 4.0, 3.0)
     """
-    longest = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(attempt - 1, 30))
+    longest = min(most_s, FIRST_WAIT_S * 2.0 ** min(attempt - 1, 30))
     return max(longest * (0.5 + 0.5 * jitter), asked_s or 0.0)
 
 

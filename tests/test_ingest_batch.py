@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from ingest_plant import Said, plant
+from ingest_plant import Said, plant, points_of
 
 from contract import ContractError
 from ingest import batch as batch_module
@@ -98,8 +98,12 @@ def test_frames_know_their_message_and_refused_ones_become_dead_letters() -> Non
     for one in (parcel(said[0]), GARBAGE, parcel(said[1]), parcel(said[2])):
         batcher.add(one, 0.0)
     batch = opened(batcher.take())
-    assert batch.owners == [0, 2, 3]
-    dead = batch.dead({1: "field type conflict"})
+    assert sorted(owner for owners in batch.owners for owner in owners) == [0, 2, 3]
+    alone = batch.apart(range(len(batch.frames)))
+    assert sorted(alone.owners) == [(0,), (2,), (3,)]
+    assert [len(frame) for frame in alone.frames] == [sum(counts) for counts in alone.counts]
+    assert points_of(alone.frames) == points_of(batch.frames)
+    dead = alone.dead({alone.owners.index((2,)): "field type conflict"})
     assert list(dead) == [1, 2]
     assert dead[1][0] == "not-json"
     assert dead[2] == ("store-refused", "field type conflict")
@@ -116,7 +120,7 @@ def test_a_message_that_comes_again_is_written_and_counted_as_duplicate() -> Non
     for _ in range(3):
         batcher.add(parcel(said), 0.0)
     batch = opened(batcher.take())
-    assert len(batch.frames) == 3, "writing twice is harmless, leaving out might not be"
+    assert batch.rows == 3 * len(said.message.times), "writing twice is harmless, leaving out might not be"
     batcher.settle(batch, batch.dead({}))
     assert (batcher.counters.received, batcher.counters.written, batcher.counters.duplicate) == (3, 1, 2)
 
@@ -146,10 +150,10 @@ def test_a_wrong_topic_is_a_dead_letter(topic: str, reason: str) -> None:
 
 
 def test_a_bug_of_ours_is_a_dead_letter_and_not_a_crash_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_arguments: object) -> None:
+    def broken(*_arguments: object, **_names: object) -> None:
         raise ZeroDivisionError("boom")
 
-    monkeypatch.setattr(batch_module, "frames", broken)
+    monkeypatch.setattr(batch_module.Points, "add", broken)
     batcher = Batcher(LIMITS)
     batcher.add(parcel(plant(1, 1)[0]), 0.0)
     ((reason, detail),) = opened(batcher.take()).dead({}).values()
