@@ -1,13 +1,13 @@
 """How fast the ingester carries messages from a real broker into a real store, and what it needs for it.
 
-Run: ``python bench/ingest.py [--scale 1] [--outage 60] [--json]``. Mosquitto, InfluxDB 1.8 (and Telegraf, where a binary is
-on the path) share the machine with the ingester, which is a process of its own. QoS 1, acknowledged after the write.
+Run: ``python bench/ingest.py [--scale 1] [--outage 60] [--json]``. Mosquitto, InfluxDB 1.8 (and Telegraf, where a
+binary is on the path) share the machine with the ingester, a process of its own. QoS 1, acknowledged after the write.
 
 - ``paths``: messages that wait in a persistent session (so that no publisher is measured) until the last is durable:
   messages and values a second, processor time and memory. ``live`` has one row of 8 values a message, ``history`` 60.
   ``database_values_per_s``: the same points as ready line protocol, in the same sizes, two requests at a time.
-- ``telegraf``: ``live`` again, by ``mqtt_consumer`` into ``influxdb_v2`` with a persistent session, its buffers as large as
-  ours. From its first write to its last, so that its start is not counted.
+- ``telegraf``: ``live`` again, by ``mqtt_consumer`` into ``influxdb_v2`` with a persistent session, its buffers as
+  large as ours. From its first write to its last, so that its start is not counted.
 - ``latency``: at half the rate of ``live``, from publish until a query finds it.
 - ``outage``: 5,000 messages/s while the database is away: memory, and how fast the backlog goes afterwards.
 
@@ -51,8 +51,9 @@ BROKER = {"max_inflight_messages": "20000"}  # for Telegraf, which speaks MQTT 3
 # The ingester, as a process ------------------------------------------------------------------------------------------
 
 
-def drain(url: str, store_url: str, name: str, topic: str, count: int, folder: str) -> None:
-    """Run in a process of its own: carry ``count`` messages and tell how; with count 0 until a signal comes."""
+def drain(url: str, store_url: str, name: str, *rest: str) -> None:
+    """Run in a process of its own: carry so many messages and tell how; with 0 until a signal comes."""
+    topic, folder, count = rest[0], rest[2], int(rest[1])
     settings = Settings(client_id=name, topics=[topic], dead_letters=f"{folder}/dead-{name}")
     status, told = Status(), {"began": 0.0}
 
@@ -61,12 +62,14 @@ def drain(url: str, store_url: str, name: str, topic: str, count: int, folder: s
             running = asyncio.create_task(
                 ingest(settings, Broker(url=url), store, stop=stop, clock_ns=time.time_ns, status=status)
             )
-            while not status.connected:
+            while not status.connected:  # noqa: ASYNC110  # the ingester shows its state; nobody announces it
                 await asyncio.sleep(0.001)
             told["began"] = time.perf_counter()
             used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
             print("connected", flush=True)
-            while not stop.is_set() and (not count or status.batches == 0 or settled(status) < count):
+            while not stop.is_set() and (  # noqa: ASYNC110
+                not count or status.batches == 0 or settled(status) < count
+            ):
                 await asyncio.sleep(0.01)
             seconds = time.perf_counter() - told["began"]
             usage = resource.getrusage(resource.RUSAGE_SELF)

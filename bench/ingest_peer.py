@@ -19,8 +19,9 @@ from servers import Influxd, Mosquitto
 from contract import topic_filter
 from historian.line_protocol import encode_frame
 from ingest.admission import Admission
-from ingest.batch import read
 from ingest.formats import Formats
+from ingest.gaps import Gaps
+from ingest.register import Register
 
 PATIENCE_S = 300.0
 
@@ -39,7 +40,8 @@ def database(influxd: Influxd, rows: int, count: int) -> float:
     made = messages("ready", rows, count)
     bodies = []
     for at in range(0, count, size):
-        batch = read([_Parcel(*one) for one in made[at : at + size]], Formats().understand, Admission().admit)
+        desk = Admission(Formats().understand, Register(), Gaps(), time.monotonic)
+        batch = desk.open([_Parcel(*one) for one in made[at : at + size]])
         bodies.append(b"".join(map(encode_frame, batch.frames)))
     bucket = influxd.new_bucket()
     began = time.perf_counter()

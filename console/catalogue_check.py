@@ -19,12 +19,12 @@ import msgspec
 from console.progress import Told, parts, untold
 from console.terminal import Bar
 from contract import ConfigError
+from service.datafile import lines, parse
+from service.datafiles_io import read_bytes
 from simulator.catalogue import KINDS, Catalogue, is_id, sector_problems
 from simulator.check_figures import figures
 from simulator.checks import check_model
 from simulator.checks_sector import check_sector_runs
-from simulator.datafile import lines, parse
-from simulator.datafiles_io import read_bytes
 from simulator.machine_model import MachineModel
 from simulator.precompile import ready
 from simulator.sector_model import Sector

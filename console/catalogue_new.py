@@ -16,9 +16,9 @@ import msgspec
 from console.catalogue_check import TYPES
 from console.catalogue_commands import HOME
 from contract import ConfigError
+from service.datafile import lines
+from service.datafiles_io import read_bytes
 from simulator.catalogue import KINDS, Catalogue, is_id
-from simulator.datafile import lines
-from simulator.datafiles_io import read_bytes
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 _ID_LINE: Final = re.compile(r"""id\s*:\s*(['"]?)[a-z][a-z0-9_-]*\1(?=\s|$)""")

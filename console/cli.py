@@ -21,7 +21,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NoReturn
 
 from console.catalogue_commands import add_catalogue_commands
+from console.delivery_commands import add_delivery_commands
+from console.mapping_commands import add_mapping_commands
 from console.runs import DATA_DIR
+from console.sparkplug_commands import add_sparkplug_commands
 from contract import ConfigError, LinkError
 
 if TYPE_CHECKING:
@@ -70,7 +73,10 @@ def parser() -> argparse.ArgumentParser:
     add("command", _command, "send a command to a running plant and wait for the reply")
     add("verify", _verify, "compare what happened with what was stored and computed")
     add("replay", _replay, "make a device out of a CSV of readings")
+    add_delivery_commands(commands, _duration)
+    add_sparkplug_commands(commands, _duration)
     add_catalogue_commands(commands)
+    add_mapping_commands(commands)
     add("config", _config, "print the effective configuration, commented")
     return top
 

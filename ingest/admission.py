@@ -1,37 +1,94 @@
-"""Who has come before: the memory of message names.
+"""Who comes in: the memory of what has come, and the order in which a batch is judged.
 
-What it is: pure and bounded. ``(address, kind, boot, seq)`` names a message for good; a name that comes again is a
-duplicate, which is written all the same and changes nothing.
-What it is not: a filter.
+What it is: every message of a batch is understood, then noted by name (``gaps.py``) and by time (``register.py``),
+which say whether it has come before, and refuse what would make too many series or claim a moment that is taken. A
+name that comes again is a duplicate, which is written all the same and changes nothing.
+What it is not: a filter of duplicates. What is not certain to have come before counts as new.
+
+Batches are read in a thread of their own, one after another, while the loop looks at the same memory: hence the lock.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from typing import Final
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from ingest.batch import Said
+from contract import Address
+from ingest.batch import Batch, Delivery, Said, Understand, read
+from ingest.gaps import GapLimits, Gaps, Missing, Totals
+from ingest.ranges import Ranges
+from ingest.register import Register
 
-SEEN_LIMIT: Final = 65_536
-"""How many message names are remembered; a message that comes again after more than that is counted as written."""
+
+class SharedGaps(Gaps):
+    """``Gaps`` for two threads; the common case, the next message of a known stream, needs no lock."""
+
+    def __init__(self, limits: GapLimits | None = None) -> None:
+        super().__init__(limits)
+        self._lock = threading.RLock()
+
+    def _came(self, *arguments: Any) -> bool:
+        with self._lock:
+            return super()._came(*arguments)
+
+    def missing(self, now_s: float, grace_s: float) -> list[Missing]:
+        """As in ``Gaps``."""
+        with self._lock:
+            return super().missing(now_s, grace_s)
+
+    def unsure(self, now_s: float, grace_s: float) -> list[Missing]:
+        """As in ``Gaps``."""
+        with self._lock:
+            return super().unsure(now_s, grace_s)
+
+    def unconfirmed(self, now_s: float, grace_s: float) -> list[Missing]:
+        """As in ``Gaps``."""
+        with self._lock:
+            return super().unconfirmed(now_s, grace_s)
+
+    def settle(self, address: Address, boot: str, asked: Ranges, absent: Ranges) -> None:
+        """As in ``Gaps``."""
+        with self._lock:
+            super().settle(address, boot, asked, absent)
+
+    @property
+    def totals(self) -> Totals:
+        """As in ``Gaps``."""
+        with self._lock:
+            return super().totals
+
+    def state(self) -> list[list[Any]]:
+        """As in ``Gaps``."""
+        with self._lock:
+            return super().state()
 
 
 class Admission:
-    """Remembers the newest names."""
+    """The desk at which batches are read.
 
-    def __init__(self, seen_limit: int = SEEN_LIMIT) -> None:
-        self._seen_limit = seen_limit
-        self._seen: OrderedDict[tuple[object, ...], None] = OrderedDict()
+    Args:
+        understand: what a delivery says.
+        register: the series, fields and newest times.
+        gaps: the numbers that have come of each stream.
+        now_s: a clock that does not go back.
+    """
 
-    def admit(self, said: Said, received_ns: int) -> bool:
-        """Whether this message has come before."""
+    def __init__(self, understand: Understand, register: Register, gaps: Gaps, now_s: Callable[[], float]) -> None:
+        self.register = register
+        self.gaps = gaps
+        self._understand = understand
+        self._now_s = now_s
+        self._batch_s = 0.0
+
+    def open(self, deliveries: Sequence[Delivery]) -> Batch:
+        """Read a batch; in one thread at a time."""
+        self._batch_s = self._now_s()
+        return read(deliveries, self._understand, self._admit)
+
+    def _admit(self, said: Said, received_ns: int) -> bool:
+        """Whether it has come before; raises ContractError."""
         del received_ns
-        message = said.message
-        name = (said.address, said.kind, message.boot, message.seq)
-        if name in self._seen:
-            self._seen.move_to_end(name)
-            return True
-        self._seen[name] = None
-        if len(self._seen) > self._seen_limit:
-            self._seen.popitem(last=False)
-        return False
+        address, kind, message, _, counted = said
+        again = counted and self.gaps.came(address, message.boot, message.seq, self._batch_s)
+        return self.register.admit(address, kind, message) or again

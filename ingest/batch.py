@@ -13,13 +13,14 @@ another thread while the loop listens.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
 from contract import Address, ContractError, Message
 from historian.base import Frame
 from ingest.frames import Points, part
+from ingest.lag import Line
 
 INTERNAL: Final = "internal-error"
 REFUSED: Final = "store-refused"
@@ -125,6 +126,13 @@ class Batch:
     def rows(self) -> int:
         """How many points it holds."""
         return sum(map(len, self.frames))
+
+    def newest(self) -> Iterator[tuple[Line, int, int]]:
+        """Of each series, births left out, the line, the event time of its last row, and when that was received."""
+        for frame, owners in zip(self.frames, self.owners, strict=True):
+            if frame.measurement != "birth":  # which may be of any age
+                enterprise, site, area, line, *_ = frame.tags.values()
+                yield (enterprise, site, area, line), frame.time_ns[-1], self.entries[owners[-1]].delivery.received_ns
 
     def apart(self, frames: Iterable[int]) -> Batch:
         """The same messages, and the points of the given frames alone, each message's for itself.
@@ -269,4 +277,5 @@ class Batcher:
             else:
                 self._written += 1
         self._buffered -= len(batch.entries)
-        self._rows += batch.rows
+        for owners, counts in zip(batch.owners, batch.counts, strict=True):
+            self._rows += sum(count for owner, count in zip(owners, counts, strict=True) if owner not in dead)

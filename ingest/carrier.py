@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from contract import RetryLater
 from historian.base import Historian
-from ingest import batch as batches
-from ingest.batch import Admit, Batch, Batcher, Delivery, Limits, Understand
+from ingest.batch import Batch, Batcher, Delivery, Limits
 from ingest.deadletter import DeadLetters, letter
 from ingest.failpoints import Failpoints
+from ingest.lag import Lags
 from ingest.status import Status
 from ingest.writing import Writer, backoff_s
 
@@ -31,7 +31,8 @@ class Carrier:
     Args:
         store: where to.
         limits: when a batch is due.
-        understand, admit: what a message says, and whether it may come in.
+        open_batch: reads the messages of a batch, in another thread.
+        lags: told of each batch.
         dead_letters: where what cannot be stored goes.
         window: how many QoS 0 messages may wait; the broker does not hold them back.
         status: kept up to date.
@@ -44,8 +45,8 @@ class Carrier:
         store: Historian,
         limits: Limits,
         *,
-        understand: Understand,
-        admit: Admit,
+        open_batch: Callable[[Sequence[Delivery]], Batch],
+        lags: Lags,
         dead_letters: DeadLetters,
         window: int,
         status: Status,
@@ -56,8 +57,8 @@ class Carrier:
     ) -> None:
         self.batcher = Batcher(limits)
         self.stopping = False
-        self._understand = understand
-        self._admit = admit
+        self._open = open_batch
+        self._lags = lags
         self._dead_letters = dead_letters
         self._window = window
         self._status = status
@@ -103,7 +104,7 @@ class Carrier:
                     await self._due()
                     await self._slots.acquire()
                     deliveries = self.batcher.take()
-                    batch = await asyncio.to_thread(batches.read, deliveries, self._understand, self._admit)
+                    batch = await asyncio.to_thread(self._open, deliveries)
                     before = writes.create_task(self._carry(batch, before))
         except* Exception as bugs:
             raise bugs.exceptions[0] from None
@@ -161,6 +162,7 @@ class Carrier:
         status.durable_s.see(lag_ns / 1e9)
         status.last_write_lag_ms = lag_ns / 1e6
         status.last_message_ns = batch.entries[-1].delivery.received_ns
+        self._lags.settle(batch.newest(), self._clock_ns())
         self._tell(None)
 
     def _put_off(self, error: RetryLater) -> None:
@@ -180,6 +182,8 @@ class Carrier:
                     reason=reason,
                     detail=detail,
                     payload=mail.payload,
+                    content_type=mail.content_type,
+                    size=getattr(mail, "size", len(mail.payload)),
                 )
             )
         attempt = 0

@@ -19,23 +19,39 @@ from ingest.writing import backoff_s
 
 STABLE_S: Final = 10.0
 """A connection that lived shorter counts as a failed attempt: two clients of one name throw each other out for ever."""
+TAKEN_OVER_S: Final = 30.0
+"""How long to leave a session to whoever has taken it."""
 LONGEST_WAIT_S: Final = 4.0
 """So that a broker that is back is found within five seconds."""
 
 _LOG: Final = logging.getLogger("qilu.ingest")
 
 
+class Hooks:
+    """What a door does beside listening; nothing, if nobody says otherwise."""
+
+    async def opened(self, link: Link) -> None:
+        """The connection stands and everything is subscribed."""
+
+    async def ending(self, link: Link) -> None:
+        """We are about to end the connection."""
+
+    def ended(self) -> None:
+        """The connection is gone, however it ended."""
+
+
 class Door:
     """Keeps one session open until ``stop`` is set.
 
     Args:
-        session: whose messages, from which broker.
+        wanted: whose messages, from which broker; asked before each connection.
         take: called with each message, in order of receipt.
         stop: set it to end.
         drain: waited for at the end, before the connection is closed: what came in is to be acknowledged.
         tell: called with what is wrong with the link, None when it works.
         clock_ns: ns UTC.
         jitter: draws from [0, 1) that spread the waits.
+        hooks: what else is to be done when a connection stands, before we end it, and when it is gone.
 
     Attributes:
         link: the connection that stands now; None between two of them.
@@ -46,7 +62,7 @@ class Door:
 
     def __init__(
         self,
-        session: Session,
+        wanted: Callable[[], Session],
         take: Take,
         *,
         stop: asyncio.Event,
@@ -54,8 +70,10 @@ class Door:
         tell: Callable[[str | None], None],
         clock_ns: Callable[[], int],
         jitter: Callable[[], float],
+        hooks: Hooks | None = None,
     ) -> None:
-        self.session = session
+        self._wanted = wanted
+        self._hooks = hooks or Hooks()
         self.link: Link | None = None
         self.forgotten = self.taken_over = self.connections = 0
         self._take = take
@@ -70,7 +88,8 @@ class Door:
         """Connect, listen, connect again, until the end."""
         attempt = 0
         while not self._stop.is_set():
-            connecting = asyncio.ensure_future(connect(self.session, self._take, self._clock_ns))
+            session = self._wanted()
+            connecting = asyncio.ensure_future(connect(session, self._take, self._clock_ns))
             try:
                 await either(self._stop, connecting)
                 link = await connecting
@@ -82,13 +101,15 @@ class Door:
                     break
                 raise
             else:
-                attempt = 1 if await self._listen(link) else attempt + 1
+                attempt = 1 if await self._listen(session, link) else attempt + 1
                 await either(self._stop, link.settled.wait())
+                if link.taken_over:  # the other one will be back as well: so that there is peace for most of a minute
+                    await either(self._stop, delay_s=TAKEN_OVER_S * (0.5 + 0.5 * self._jitter()))
             await either(self._stop, delay_s=backoff_s(attempt, self._jitter(), most_s=LONGEST_WAIT_S))
 
-    async def _listen(self, link: Link) -> bool:
+    async def _listen(self, session: Session, link: Link) -> bool:
         """Be connected until the link is lost, or what came acknowledged at the end; was it a stable link?"""
-        if self.connections and not link.session_present and not self.session.clean:
+        if self.connections and not link.session_present and not session.clean:
             self.forgotten += 1
             _LOG.warning("the broker has forgotten our session: what was published meanwhile may be lost")
         self.connections += 1
@@ -96,18 +117,21 @@ class Door:
         stable_at_s = self._now() + STABLE_S
         self._tell(None)
         try:
+            await self._hooks.opened(link)
             await either(self._stop, link.lost.wait())
             if self._stop.is_set():
                 link.stop_listening()
                 await self._drain()
+                await self._hooks.ending(link)
             else:
                 self.taken_over += link.taken_over
-                hint = f"; is another client connected as {self.session.client_id!r}?"
+                hint = f"; is another client connected as {session.client_id!r}?"
                 self._tell(link.reason + ("" if self._now() > stable_at_s and not link.taken_over else hint))
         finally:
             self.link = None
             await link.close()
-        return self._now() > stable_at_s
+            self._hooks.ended()
+        return self._now() > stable_at_s and not link.taken_over
 
 
 async def either(stop: asyncio.Event, *others: Awaitable[object], delay_s: float | None = None) -> None:

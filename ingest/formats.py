@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final
 
-from contract import Address, decode
+from contract import MAX_BYTES, Address, decode
 from contract.address import PREFIX
+from contract.compression import decompress
 from ingest.batch import Delivery, Said
 
 _of_topic = lru_cache(maxsize=65_536)(Address.of_topic)  # a topic comes with every message; checking it is dear
@@ -23,6 +24,8 @@ def native(delivery: Delivery) -> Sequence[Said]:
     """A message of the contract as it is; raises ContractError."""
     address, kind = _of_topic(delivery.topic)
     payload = delivery.payload
+    if delivery.content_type:
+        payload = decompress(payload, delivery.content_type, MAX_BYTES)
     return (Said(address, kind, decode(kind, payload), payload),)
 
 

@@ -14,30 +14,49 @@ import logging
 import os
 import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
-from contract import WriteError
-from historian.base import Historian
-from ingest.admission import Admission
+from contract import LinkError, WriteError
+from contract.sparkplug import NAMESPACE
+from historian.base import Frame, Historian
+from ingest import sparkplug_heard
+from ingest.admission import Admission, SharedGaps
+from ingest.alarms import Alarms
 from ingest.batch import Limits
 from ingest.carrier import Carrier
 from ingest.deadletter import DeadLetters
 from ingest.door import Door
+from ingest.doors import Doors, together
 from ingest.failpoints import Failpoints
 from ingest.formats import Formats
+from ingest.gap_watch import CHECK_S, GapWatch
+from ingest.lag import Lags
+from ingest.mapping import Mapping
+from ingest.mapping_format import foreign
+from ingest.memory import Memory
+from ingest.monitor import Monitor
+from ingest.mqtt import Message
+from ingest.register import Register
+from ingest.seats import OwnSeats, Seats
 from ingest.session import Session
 from ingest.settings import Settings
+from ingest.sparkplug_door import SparkplugDoor
+from ingest.sparkplug_host import Host
 from ingest.status import Status
-from ingest.subscriber import Inbound
+from ingest.web import serving
 from service import Broker, Heartbeat
+from service.datafiles_io import read_bytes
 
 BEAT_S: Final = 1.0
 REPORT_EVERY_BEATS: Final = 5
-TELL_EVERY_BEATS: Final = 60
-"""How often the log may speak of dead letters: a device that is ill is ill at every message."""
+KEEP_EVERY_BEATS: Final = 5
 DRAIN_S: Final = 6.0
 """How long the end waits for the store; with the rest it stays below 10 s. What is left is the broker's."""
 LAST_REPORT_S: Final = 1.0
+SAY_S: Final = 5.0
+UNSAID: Final = 100
+"""Alarms that may wait for the store; of more the oldest go."""
 
 _LOG: Final = logging.getLogger("qilu.ingest")
 
@@ -64,7 +83,7 @@ async def ingest(
         jitter: draws from [0, 1) that spread the waits.
 
     Raises:
-        ConfigError: the dead letters' directory or the password file cannot be used.
+        ConfigError: the dead letters' directory, the password file or the mapping file cannot be used.
     """
     await _Ingester(settings, broker, store, stop=stop, clock_ns=clock_ns, status=status, jitter=jitter).run()
 
@@ -85,17 +104,33 @@ class _Ingester:
         self._store = store
         self._stop = stop
         self._clock_ns = clock_ns
+        self._jitter = jitter
+        self._now = asyncio.get_running_loop().time
+        self._where = broker.url
         self._status = status or Status()
         self._status.window = settings.receive_maximum
-        self._now = asyncio.get_running_loop().time
+        self._drained_by_s: float | None = None
+        self._unsaid: list[Frame] = []
+        mapping = _mapping(settings.mapping)
+        session = Session.of(settings, broker, mapping.filters if mapping else ())
+        seats = _seats(settings)
+        self._client = settings.client_id if seats is None else f"{settings.client_id}-worker-{seats.worker}"
         self._dead = DeadLetters(settings.dead_letters)
         self._heartbeat = Heartbeat(settings.heartbeat, lambda: clock_ns() / 1e9)
-        self._drained_by_s: float | None = None
+        self._memory = Memory(settings.memory if seats is None else "")
+        register = Register(settings.max_series, settings.max_fields)
+        gaps = self._memory.recall(SharedGaps, register, self._now())
+        others = [foreign(mapping)] if mapping else []
+        if settings.sparkplug_host:
+            others.append((lambda topic: topic.startswith(f"{NAMESPACE}/"), sparkplug_heard.understand))
+        self._admission = Admission(Formats(others).understand, register, gaps, self._now)
+        lags = Lags()
+        self._monitor = Monitor(self._client, self._status, self._count, clock_ns, lags, Alarms(), register)
         self._carrier = Carrier(
             store,
             Limits(messages=settings.batch_messages, size=settings.batch_bytes, wait_s=settings.batch_wait_ms / 1000),
-            understand=Formats().understand,
-            admit=Admission().admit,
+            open_batch=self._admission.open,
+            lags=lags,
             dead_letters=self._dead,
             window=settings.receive_maximum,
             status=self._status,
@@ -104,20 +139,33 @@ class _Ingester:
             tell=self._store_is,
             failpoints=Failpoints.of(os.environ),
         )
-        self._where = broker.url
-        self._door = Door(
-            Session.of(settings, broker),
-            self._take,
-            stop=stop,
-            drain=self._drain,
-            tell=self._link_is,
-            clock_ns=clock_ns,
-            jitter=jitter,
-        )
+        # In a share the other ingesters have the numbers that are missing here; there `qilu gaps` asks the store.
+        say = self._say if settings.resend else None
+        self._watch = None if seats else GapWatch(gaps, store, say, clock_ns, settings.gap_grace_s)
+        self._doors = Doors(session, settings.share, seats, self._door, stop)
+        self._sparkplug = None
+        if settings.sparkplug_host:
+            host = Host(settings.sparkplug_host, groups=settings.sparkplug_groups)
+            self._sparkplug = SparkplugDoor(host, session, lambda heard: self._carrier.take(heard, 0), clock_ns)
 
     async def run(self) -> None:
         """Run the loops until the doors are closed, or until one of them fails."""
-        tasks = [asyncio.create_task(loop()) for loop in (self._doors, self._carrier.run, self._beat_loop)]
+        async with serving(self._settings.http, self._monitor) as url:
+            if url:
+                _LOG.info("health, metrics and status at %s", url)
+            await self._run()
+        if self._status.store_error is None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LAST_REPORT_S):
+                    await self._report()  # the last word, so that the stored counts are the final ones
+
+    async def _run(self) -> None:
+        loops = [self._listen, self._carrier.run, self._beat_loop]
+        if self._watch is not None:
+            loops.append(self._watch_loop)
+        if self._sparkplug is not None:
+            loops.append(self._sparkplug.tick)
+        tasks = [asyncio.create_task(loop()) for loop in loops]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -128,16 +176,40 @@ class _Ingester:
             await asyncio.gather(*tasks, return_exceptions=True)
             self._dead.close()
             self._status.connected = False
-        if self._status.store_error is None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LAST_REPORT_S):
-                    await self._report()  # the last word, so that the stored counts are the final ones
+            self._memory.keep(self._admission.gaps, self._admission.register)
 
-    async def _doors(self) -> None:
-        await self._door.run()
+    async def _listen(self) -> None:
+        """All sessions, until the end; then what they brought is carried as far as there is time."""
+        async with together() as start:
+            start(self._doors.run())
+            if self._sparkplug is not None:
+                start(self._door_of(self._sparkplug).run())
         await self._drain()
         if left := self._carrier.batcher.buffered:
             _LOG.warning("stopping with %d messages unwritten; the broker keeps them and sends them again", left)
+
+    def _door(self, session: Session, stop: asyncio.Event) -> Door:
+        return Door(
+            lambda: session,
+            lambda message: self._carrier.take(message, message.qos),
+            stop=stop,
+            drain=self._drain if stop is self._stop else self._carrier.drained,
+            tell=self._link_is,
+            clock_ns=self._clock_ns,
+            jitter=self._jitter,
+        )
+
+    def _door_of(self, sparkplug: SparkplugDoor) -> Door:
+        return Door(
+            sparkplug.wanted,
+            sparkplug.take,
+            stop=self._stop,
+            drain=self._drain,
+            tell=self._sparkplug_link_is,
+            clock_ns=self._clock_ns,
+            jitter=self._jitter,
+            hooks=sparkplug,
+        )
 
     async def _drain(self) -> None:
         """Have what is batched written, as far as there is time."""
@@ -148,51 +220,93 @@ class _Ingester:
             async with asyncio.timeout_at(self._drained_by_s):
                 await self._carrier.drained()
 
-    def _take(self, message: Inbound) -> None:
-        self._carrier.take(message, message.qos)
+    async def _say(self, message: Message) -> None:
+        """Publish over any connection that stands; raises LinkError."""
+        link = next((door.link for door in self._doors.open if door.link is not None), None)
+        if link is None:
+            raise LinkError("there is no connection to the broker")
+        async with asyncio.timeout(SAY_S):
+            await link.publish(message)
+
+    async def _watch_loop(self) -> None:
+        assert self._watch is not None
+        while True:
+            await asyncio.sleep(CHECK_S)
+            if self._status.store_error is None:
+                await self._watch.look(self._now())
+                self._status.gaps_missing = sum(
+                    last - first + 1 for one in self._watch.missing for first, last in one.ranges
+                )
 
     # What we say ------------------------------------------------------------------------------------------------
 
-    async def _report(self) -> None:
-        """Store our own counters. A status that cannot be stored is worth no second attempt."""
+    def _count(self) -> None:
+        """Bring the status up to date."""
         self._status.count(self._carrier.batcher.counters)
+        doors = self._doors.open
+        self._status.sessions_forgotten = sum(door.forgotten for door in doors)
+        self._status.takeovers = sum(door.taken_over for door in doors)
+        self._status.reconnects = sum(max(0, door.connections - 1) for door in doors)
+        self._status.dead_letter_bytes = self._dead.kept_bytes
+        self._status.dead_letter_limit_bytes = self._dead.limit_bytes
+
+    async def _report(self) -> None:
+        """Store our own counters, and the alarms that have changed; these wait for a store that is away."""
+        self._count()
+        unsaid = list(self._unsaid)
         try:
-            await self._store.write([self._status.frame(self._settings.client_id, self._clock_ns())])
+            await self._store.write([self._status.frame(self._client, self._clock_ns()), *unsaid])
         except WriteError as error:
             _LOG.debug("own status not stored: %s", error)
+        else:
+            del self._unsaid[: len(unsaid)]
 
     async def _beat_loop(self) -> None:
-        beats = told = tell_again = 0
+        beats = 0
         while True:
-            self._status.count(self._carrier.batcher.counters)
-            self._beat()
-            if self._status.dead_lettered > told and beats >= tell_again:
-                tell_again = beats + TELL_EVERY_BEATS
-                fresh, told = self._status.dead_lettered - told, self._status.dead_lettered
-                _LOG.warning("%d messages became dead letters, see %s", fresh, self._settings.dead_letters)
             beats += 1
-            if beats % REPORT_EVERY_BEATS == 0 and self._status.store_error is None:
+            verdict = self._monitor.beat(self._now())
+            for alarm in verdict.tell:
+                _LOG.warning("%s", alarm.sentence)
+            self._heartbeat.beat({"problem": self._status.problem(self._now()), **dataclasses.asdict(self._status)})
+            now_ns = self._clock_ns()
+            self._unsaid = [*self._unsaid, *(alarm.frame(self._client, now_ns) for alarm in verdict.changed)][-UNSAID:]
+            if self._status.store_error is None and (self._unsaid or beats % REPORT_EVERY_BEATS == 0):
                 await self._report()
+            if beats % KEEP_EVERY_BEATS == 0:
+                await asyncio.to_thread(self._memory.keep, self._admission.gaps, self._admission.register)
             await asyncio.sleep(BEAT_S)
-
-    def _beat(self) -> None:
-        status = self._status
-        self._heartbeat.beat({"problem": status.problem(self._now()), **dataclasses.asdict(status)})
 
     def _link_is(self, error: str | None) -> None:
         self._status.connected = error is None
-        self._status.sessions_forgotten, self._status.takeovers = self._door.forgotten, self._door.taken_over
-        self._status.reconnects = max(0, self._door.connections - 1)
         if self._status.link(error, self._now()):
             if error is None:
-                _LOG.info("connected to %s as %r", self._where, self._settings.client_id)
+                _LOG.info("connected to %s as %r", self._where, self._client)
             else:
                 _LOG.warning("%s; trying again until it works", error)
 
+    def _sparkplug_link_is(self, error: str | None) -> None:
+        if error is not None:
+            _LOG.warning("Sparkplug: %s; trying again until it works", error)
+
     def _store_is(self, error: str | None) -> None:
-        self._status.count(self._carrier.batcher.counters)
+        self._count()
         if self._status.store(error, self._now()):
             if error is None:
                 _LOG.info("the store takes batches again")
             else:
                 _LOG.warning("%s; trying again until it works", error)
+
+
+def _mapping(path: str) -> Mapping | None:
+    """The mapping file of the settings; raises ConfigError when it is not there or wrong."""
+    return Mapping.parse(read_bytes(Path(path)), path) if path else None
+
+
+def _seats(settings: Settings) -> Seats | OwnSeats | None:
+    """How the sessions of a group are divided; None without a group. Raises ConfigError."""
+    if not settings.share:
+        return None
+    if settings.own_seats:
+        return OwnSeats(settings.own_seats, settings.seats)
+    return Seats(settings.seats_directory, settings.seats)

@@ -37,13 +37,16 @@ class Session:
     will: Message | None = None
 
     @classmethod
-    def of(cls, settings: Settings, broker: Broker) -> Session:
-        """The session that the settings describe; raises ConfigError when the password's file cannot be read."""
+    def of(cls, settings: Settings, broker: Broker, foreign: Sequence[str] = ()) -> Session:
+        """The session that the settings describe; raises ConfigError when the password's file cannot be read.
+
+        ``foreign`` are the filters of a mapping, beside the settings' own.
+        """
         return cls(
             host=broker.host,
             port=broker.port,
             client_id=settings.client_id,
-            topics=[(topic, 1) for topic in settings.topics],
+            topics=[(topic, 1) for topic in dict.fromkeys([*settings.topics, *foreign])],
             receive_maximum=settings.receive_maximum,
             session_expiry_s=settings.session_expiry_s,
             username=broker.username,

@@ -22,6 +22,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     topics: Annotated[list[str], Meta(min_length=1, description="MQTT topic filters")] = field(
         default_factory=lambda: [topic_filter()]
     )
+    mapping: Annotated[str, Meta(description="mapping file of foreign devices (docs/mapping.md); empty: none")] = ""
     batch_messages: Annotated[int, Meta(ge=1, le=100_000, description="a batch is written at this many messages")] = (
         5000
     )
@@ -38,4 +39,40 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     dead_letters: Annotated[str, Meta(min_length=1, description="directory for messages that cannot be stored")] = (
         "data/dead-letters"
     )
+    memory: Annotated[
+        str, Meta(description="file that remembers streams and series over a restart (not for a share); empty: none")
+    ] = ""
+    resend: Annotated[bool, Meta(description="ask gateways for messages that are missing (docs/gaps.md)")] = True
+    gap_grace_s: Annotated[
+        float, Meta(ge=0.1, le=86_400, description="how late a message may be before it counts as missing")
+    ] = 10.0
+    share: Annotated[
+        str,
+        Meta(
+            pattern=r"\A[A-Za-z0-9_.-]{0,64}\Z",
+            description="group of a shared subscription, for several ingesters (docs/scale.md); empty: one ingester",
+        ),
+    ] = ""
+    seats: Annotated[int, Meta(ge=1, le=1024, description="sessions of the group, the same for all its ingesters")] = 6
+    seats_directory: Annotated[str, Meta(description="directory of the seats' locks, shared by all ingesters")] = (
+        "data/seats"
+    )
+    own_seats: Annotated[
+        list[int], Meta(description="seats of this ingester, where there is no shared directory; empty: by locks")
+    ] = field(default_factory=list)
+    max_series: Annotated[
+        int, Meta(ge=1, le=10_000_000, description="pairs of address and kind that may come into being")
+    ] = 100_000
+    max_fields: Annotated[
+        int, Meta(ge=1, le=100_000, description="names of sensors, or of counters, that may come into being")
+    ] = 2_000
+    sparkplug_host: Annotated[
+        str, Meta(max_length=64, description="Sparkplug host identifier (docs/sparkplug.md); empty: no Sparkplug")
+    ] = ""
+    sparkplug_groups: Annotated[list[str], Meta(description="Sparkplug groups to listen to; empty: all of them")] = (
+        field(default_factory=list)
+    )
+    http: Annotated[
+        str, Meta(description="HOST:PORT for /health, /metrics and /status (docs/monitoring.md); empty: none")
+    ] = ""
     heartbeat: Annotated[str, Meta(description="file rewritten while all is well; empty: none")] = ""

@@ -14,6 +14,7 @@ from typing import Final
 
 from historian.base import Frame, Value
 from ingest.batch import Counters
+from ingest.lag import OTHER
 
 MEASUREMENT: Final = "ingest"
 PATIENCE_S: Final = 15.0
@@ -24,7 +25,6 @@ SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 """The upper bounds of a histogram of seconds: from a write into a warm store to one that had to wait out an outage."""
 REASONS: Final = 64
 """How many reasons of dead letters, or kinds of retries, are told apart; the rest is ``OTHER``."""
-OTHER: Final = "other"
 
 
 @dataclass(slots=True)

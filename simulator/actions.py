@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Final, get_args
 
 from contract import Address, CommandRow
-from simulator.datafile import nearest
-from simulator.datafile_yaml import shown
+from service.datafile import nearest
+from service.strict_yaml import shown
 from simulator.faults import Fault, fault_of_words
 from simulator.plant import GATEWAY
 from simulator.sector_model import Dispatch

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract import ConfigError
-from simulator.datafile import nearest
+from service.datafile import nearest
 from simulator.happenings import Doing
 from simulator.machine_model import MachineModel
 from simulator.signal_core import AGE, DOING, LIFE, MODE, T

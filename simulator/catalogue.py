@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from contract import ConfigError, Tariff
-from simulator.datafile import lines, nearest, parse
-from simulator.datafiles_io import read_bytes
+from service.datafile import lines, nearest, parse
+from service.datafiles_io import read_bytes
 from simulator.machine_model import MachineModel
 from simulator.sector_model import Sector
 

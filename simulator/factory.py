@@ -119,7 +119,7 @@ class Factory:
     def command(self, address: Address, row: CommandRow) -> tuple[ReplyRow, list[Outgoing]]:
         """Obey a command at the plant time reached, or refuse it: the answer, and what is to be sent now."""
         row_back = self._effects.command(address, row, self.now_ns)
-        return row_back, self._wire.apply([self._reply(address, row_back)], self.now_ns)
+        return row_back, self._wire.apply([self.reply(address, row_back)], self.now_ns)
 
     def _stretches(self, until_ns: int) -> Iterator[tuple[int, int]]:
         """The way to a time, in stretches in which no fault begins or ends."""
@@ -152,7 +152,7 @@ class Factory:
             said += voice.say(speaker, samples_ns, period_ns=telemetry_ns, until_ns=until_ns, faults=its_faults)
         said += self._bookings.say()
         done, self._done = self._done, []
-        return said + [self._reply(address, row) for address, row in done]
+        return said + [self.reply(address, row) for address, row in done]
 
     def _sensor_faults(self, from_ns: int, until_ns: int) -> list[Sequence[SensorFault]]:
         """The faults of each machine's sensors during a stretch of time."""
@@ -161,7 +161,8 @@ class Factory:
             voice.faults(self.plan, from_ns, until_ns) if voice.address.path in hurt else () for voice in self.voices
         ]
 
-    def _reply(self, address: Address, row: ReplyRow) -> Outgoing:
+    def reply(self, address: Address, row: ReplyRow) -> Outgoing:
+        """The answer to a command, as the next message of who was asked."""
         speaker = next((h.speaker for h in self._houses if h.site.enterprise == address.enterprise), None)
         seq = speaker.next_seq(address) if speaker else 1
         return Outgoing.of(address, Reply(boot=self._boot, seq=seq, rows=[row]))

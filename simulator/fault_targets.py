@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from contract import Address
+from service.datafile import nearest
+from service.strict_yaml import shown
 from simulator.commerce import supplier_address
-from simulator.datafile import nearest
-from simulator.datafile_yaml import shown
 from simulator.faults import Fault
 from simulator.machine_model import MachineModel
 from simulator.plant import GATEWAY, PRODUCTION_AREA, UTILITIES

@@ -18,10 +18,10 @@ from msgspec import Meta, field
 
 from contract import ContractError
 from contract.address import check_level
+from service.datafile import nearest
+from service.strict_yaml import shown
 from simulator import durations
 from simulator.catalogue import is_id
-from simulator.datafile import nearest
-from simulator.datafile_yaml import shown
 from simulator.fault_kinds import FAULTS, Kind, KindOfFault, Target
 from simulator.machine_model import Part
 

@@ -2,7 +2,7 @@
 
 What it is: each gateway has a connection of its own, for a connection has one will, and the death of one line must not
 silence the others. Commands are kept until the factory is between two stretches of time, then obeyed and answered.
-What it is not: MQTT (``publisher.py``), and not what commands do (``effects.py``).
+What it is not: MQTT (``publisher.py``, ``sparkplug_publisher.py``), and not what commands do (``effects.py``).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -20,12 +20,32 @@ from contract import KINDS, Address, Command, ContractError, decode
 from service import Broker
 from simulator.factory import Factory
 from simulator.ledger import Ledger
+from simulator.outbox import Outbox
 from simulator.outgoing import Outgoing
 from simulator.publisher import Publisher
+from simulator.resend import Resends
+from simulator.settings import Settings
+from simulator.sparkplug_client import Mqtt
+from simulator.sparkplug_numbers import BirthNumbers
+from simulator.sparkplug_publisher import SparkplugPublisher
 
 _LOG: Final = logging.getLogger("qilu.simulator")
 MAX_WAITING: Final = 1000
 """Commands that may wait for the next stretch of time; more are dropped, and logged."""
+
+
+class Sparkplug(NamedTuple):
+    """That gateways are to speak Sparkplug B: where birth numbers are remembered, and over which MQTT."""
+
+    numbers: BirthNumbers
+    mqtt: Mqtt
+
+
+def sparkplug_of(settings: Settings) -> Sparkplug | None:
+    """What ``simulator.wire`` asks for; None: the JSON wire."""
+    if settings.wire == "json":
+        return None
+    return Sparkplug(BirthNumbers(settings.sparkplug_memory), settings.sparkplug_mqtt)
 
 
 class Links:
@@ -39,6 +59,9 @@ class Links:
         on_command: called with topic and payload of each command; None: nobody listens.
         keep_trying: wait for a broker that is not there yet.
         sleep: how to wait.
+        sparkplug: speak it, instead of the JSON wire.
+        outboxes: of the JSON wire, the edge buffer of each gateway, in the order of the sites; none: nothing is kept.
+        packing: of the JSON wire, the content type of payloads that are worth it; empty: none is packed.
     """
 
     def __init__(
@@ -51,9 +74,24 @@ class Links:
         on_command: Callable[[str, bytes], None] | None,
         keep_trying: bool,
         sleep: Callable[[float], Awaitable[None]],
+        sparkplug: Sparkplug | None = None,
+        outboxes: Sequence[Outbox] = (),
+        packing: str = "",
     ) -> None:
-        self._publishers = {
-            last.address.enterprise: Publisher(
+        self._publishers: dict[str, Publisher | SparkplugPublisher] = {
+            last.address.enterprise: SparkplugPublisher(
+                broker,
+                client_id if number == 0 else f"{client_id}-{number + 1}",
+                gateway=last.address,
+                numbers=sparkplug.numbers,
+                on_acked=on_acked,
+                on_message=on_command,
+                keep_trying=keep_trying,
+                mqtt=sparkplug.mqtt,
+                sleep=sleep,
+            )
+            if sparkplug is not None
+            else Publisher(
                 broker,
                 client_id if number == 0 else f"{client_id}-{number + 1}",
                 will=(last.topic, last.payload),
@@ -62,6 +100,8 @@ class Links:
                 on_message=on_command,
                 keep_trying=keep_trying,
                 sleep=sleep,
+                outbox=outboxes[number] if outboxes else None,
+                packing=packing,
             )
             for number, last in enumerate(wills)
         }
@@ -99,6 +139,12 @@ class Links:
             shares.setdefault(item.address.enterprise, []).append(item)
         await asyncio.gather(*(self._publishers[name].publish(share) for name, share in shares.items()))
 
+    async def publish_again(self, items: Sequence[Outgoing]) -> None:
+        """Send what an edge buffer has kept, all of one enterprise, over its gateway's link."""
+        publisher = self._publishers[items[0].address.enterprise] if items else None
+        if isinstance(publisher, Publisher):
+            await publisher.publish_again(items)
+
 
 def _commands(gateway: Address) -> str:
     """The topics of all commands to an enterprise's site."""
@@ -111,10 +157,12 @@ class Orders:
 
     Args:
         factory: who obeys.
+        resends: who answers those that ask for messages again, at once; None: the factory refuses them.
     """
 
-    def __init__(self, factory: Factory) -> None:
+    def __init__(self, factory: Factory, resends: Resends | None = None) -> None:
         self._factory = factory
+        self._resends = resends
         self._waiting: deque[tuple[Address, Command]] = deque()
 
     def hear(self, topic: str, payload: bytes) -> None:
@@ -127,6 +175,11 @@ class Orders:
         except ContractError as error:
             _LOG.warning("a command was not understood: %s", error)
             return
+        if self._resends is not None:
+            rows = [row for row in message.rows if not self._resends.hear(address, row)]
+            if not rows:
+                return
+            message = msgspec.structs.replace(message, rows=rows)
         if len(self._waiting) >= MAX_WAITING:
             _LOG.warning("more than %d commands wait: one to %s is dropped", MAX_WAITING, address.path)
             return

@@ -1,8 +1,9 @@
 """The way out: messages to an MQTT 5 broker at QoS 1, each one acknowledged before ``publish`` returns.
 
-What it is: the only file that imports aiomqtt. A lost link is mended with jittered back-off, and what the broker has
-not acknowledged is sent again, the same bytes: nothing is lost, and what arrives twice has the same name.
-What it is not: a queue. It holds what one call of ``publish`` was given and no more; the caller is the buffer.
+What it is: delivery. A lost link is mended with jittered back-off, also while there is nothing to say, and what the
+broker has not acknowledged is sent again, the same bytes: nothing is lost, and what arrives twice has the same name.
+With an edge buffer (``outbox.py``) that holds over the end of the process too.
+What it is not: a queue in memory. It holds what one call of ``publish`` was given and no more.
 
     async with Publisher(broker, "qilu-simulator", will=will, on_acked=ledger.acked) as publisher:
         await publisher.publish([Outgoing.of(address, birth, retain=True), Outgoing.of(address, telemetry)])
@@ -11,31 +12,26 @@ What it is not: a queue. It holds what one call of ``publish`` was given and no 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import random
-import socket
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-import aiomqtt
-
-from contract import LinkError
+from contract import LinkError, QiluError
 from service import Broker
+from simulator.mqtt_client import Client, MqttError, client_of
+from simulator.outbox import Outbox
 from simulator.outgoing import Outgoing
 
 __all__ = ["Outgoing", "Publisher"]
 
 WINDOW: Final = 20
 """Messages in flight. paho scans the whole window at each message: wider gains nothing (``bench/simulator.py``)."""
-TIMEOUT_S: Final = 10.0
 FIRST_BACK_OFF_S: Final = 0.2
 LAST_BACK_OFF_S: Final = 10.0
 
-_AT_ONCE: Final = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
-"""Nagle's algorithm would hold a short message back until the broker's system acknowledges the last: up to 40 ms."""
-
 _LOG: Final = logging.getLogger("qilu.publisher")
+T = TypeVar("T")
 
 
 class Publisher:
@@ -50,6 +46,8 @@ class Publisher:
         on_message: called with topic and payload of each message that comes to them.
         keep_trying: wait for a broker that is not there yet, for ever; otherwise the first connection must succeed.
         window: how many messages may be under way at once.
+        outbox: the edge buffer: what is said goes there first, and what an earlier start has left there goes out first.
+        packing: the content type of payloads that are worth it; empty: none is packed.
         sleep, jitter: how to wait, and a number in [0, 1) that spreads the reconnecting of many.
 
     Leaving the context after an error drops the connection without a farewell, so that the broker publishes the will;
@@ -57,7 +55,8 @@ class Publisher:
 
     Attributes:
         sent: messages handed to the connection, repetitions included.
-        acked: messages acknowledged.
+        acked: messages acknowledged, of those that this publisher was given.
+        again: messages acknowledged that are not new: what an earlier start has left, and what was asked for again.
         connected: whether the link is up as far as is known.
     """
 
@@ -72,25 +71,31 @@ class Publisher:
         on_message: Callable[[str, bytes], None] | None = None,
         keep_trying: bool = False,
         window: int = WINDOW,
+        outbox: Outbox | None = None,
+        packing: str = "",
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.sent = 0
         self.acked = 0
+        self.again = 0
         self._broker = broker
         self._client_id = client_id
-        self._will = None if will is None else aiomqtt.Will(will[0], will[1], qos=1)
+        self._will = will
         self._on_acked = on_acked
         self._listen = tuple(listen)
         self._on_message = on_message
         self._listener: asyncio.Task[None] | None = None
+        self._keeper: asyncio.Task[None] | None = None
         self._subscribed = asyncio.Event()
         self._keep_trying = keep_trying
         self._window = window
+        self._outbox = outbox
+        self._packing = packing
         self._sleep = sleep
         self._jitter = jitter
         self._failures = 0
-        self._client: _Client | None = None
+        self._client: Client | None = None
         self._one_at_a_time = asyncio.Lock()
 
     @property
@@ -106,9 +111,12 @@ class Publisher:
             ConfigError: the broker's URL or the password file is wrong.
         """
         await self._connect(give_up=not self._keep_trying)
+        self._keeper = asyncio.ensure_future(self._keep_up())
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        keeper, self._keeper = self._keeper, None
+        await _end(keeper)
         client, self._client = self._client, None
         await self._stop_listening()
         if client is not None:
@@ -125,41 +133,84 @@ class Publisher:
     async def publish(self, items: Sequence[Outgoing]) -> None:
         """Send the items in order and return when the broker has acknowledged every one.
 
-        A lost link is mended here, for as long as it takes; cancel the call to give up.
+        A lost link is mended here, for as long as it takes; cancel the call to give up. With an edge buffer the items
+        are in it before the first is sent; while it has no room, the call waits.
         """
         async with self._one_at_a_time:
-            unacked = dict(enumerate(items))
+            if self._outbox is not None:
+                await self._send_left(self._outbox)
+            while items:
+                packed = [item.packed(self._packing) for item in items]
+                kept = len(packed) if self._outbox is None else await self._patiently(self._outbox.put, packed)
+                await self._deliver(packed[:kept], items)
+                items = items[kept:]
+
+    async def publish_again(self, items: Sequence[Outgoing]) -> None:
+        """Send, and wait for the acknowledgements of, what was sent before; it is neither buffered nor told."""
+        async with self._one_at_a_time:
+            await self._deliver(items, None)
+
+    async def _send_left(self, outbox: Outbox) -> None:
+        """What an earlier start, or a call that was given up, has left in the buffer."""
+        if outbox.waiting:
+            _LOG.warning(
+                "%s: %d messages wait in the edge buffer since before: they go first", self._place, outbox.waiting
+            )
+        while outbox.waiting:
+            left = await self._patiently(outbox.pending)
+            await self._deliver(left.items, None)
+            outbox.acked(left.last)
+            outbox.flush()
+
+    async def _deliver(self, items: Sequence[Outgoing], told: Sequence[Outgoing] | None) -> None:
+        """Send until all is acknowledged; ``told`` are the items as they were given, None: they are not new."""
+        unacked = dict(enumerate(items))
+        try:
             while unacked:
                 try:
                     if self._client is None:
                         await self._connect(give_up=False)
-                    await self._send(unacked)
-                except aiomqtt.MqttError as error:
+                    await self._send(unacked, told)
+                except MqttError as error:
                     _LOG.warning("%s: %s; %d messages to send again", self._place, error, len(unacked))
                     await self._hang_up()
+        finally:
+            if told is not None and self._outbox is not None:
+                self._outbox.acked(self._outbox.last - len(items) + next(iter(unacked), len(items)))
+                self._outbox.flush()
+
+    async def _patiently(self, work: Callable[..., T], *arguments: object) -> T:
+        """Do something with the buffer's disk, again and again until the disk does it."""
+        while True:
+            try:
+                return work(*arguments)
+            except LinkError as error:
+                _LOG.error("%s; waiting", error)
+                await self._back_off()
 
     @property
     def _place(self) -> str:
         return f"MQTT broker {self._broker.host}:{self._broker.port}"
 
-    async def _send(self, unacked: dict[int, Outgoing]) -> None:
+    async def _send(self, unacked: dict[int, Outgoing], told: Sequence[Outgoing] | None) -> None:
         """One pass over what is not acknowledged; removes what was. Raises MqttError when the link is lost."""
         client = self._client
         if client is None:
-            raise aiomqtt.MqttError("not connected")
+            raise MqttError("not connected")
         todo = iter(list(unacked.items()))
 
         async def worker() -> None:
             for index, item in todo:
                 self.sent += 1
-                await client.publish(item.topic, item.payload, qos=1, retain=item.retain)
-                if client.refusal is not None:
-                    raise aiomqtt.MqttError(f"{item.topic} refused: {client.refusal}; check the rights of the user")
+                await client.send(item.topic, item.payload, retain=item.retain, content_type=item.content_type)
                 del unacked[index]
-                self.acked += 1
                 self._failures = 0
+                if told is None:
+                    self.again += 1
+                    continue
+                self.acked += 1
                 if self._on_acked is not None:
-                    self._on_acked(item)
+                    self._on_acked(told[index])
 
         workers = [asyncio.ensure_future(worker()) for _ in range(min(self._window, len(unacked)))]
         all_done = asyncio.gather(*workers)
@@ -168,7 +219,7 @@ class Publisher:
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             if not all_done.done():
-                raise aiomqtt.MqttError(f"connection lost ({client.gone.exception() or 'closed by the broker'})")
+                raise MqttError(f"connection lost ({client.gone.exception() or 'closed by the broker'})")
             all_done.result()
         finally:
             for task in workers:
@@ -177,25 +228,10 @@ class Publisher:
 
     async def _connect(self, *, give_up: bool) -> None:
         while True:
-            client = _Client(
-                self._broker.host,
-                self._broker.port,
-                username=self._broker.username or None,
-                password=self._broker.password(),
-                identifier=self._client_id,
-                protocol=aiomqtt.ProtocolVersion.V5,
-                clean_start=True,
-                will=self._will,
-                timeout=TIMEOUT_S,
-                keepalive=30,
-                max_inflight_messages=self._window,
-                socket_options=_AT_ONCE,
-            )
-            # aiomqtt's warning is for those who do not bound theirs.
-            client.pending_calls_threshold = self._window + len(self._listen)
+            client = client_of(self._broker, self._client_id, self._will, self._window, len(self._listen))
             try:
                 await client.__aenter__()
-            except aiomqtt.MqttError as error:
+            except MqttError as error:
                 if give_up:
                     raise LinkError(
                         f"no {self._place} ({error}); start one, or set broker.url to where it listens"
@@ -208,7 +244,7 @@ class Publisher:
                     self._listener = asyncio.ensure_future(self._hear(client))
                 return
 
-    async def _hear(self, client: _Client) -> None:
+    async def _hear(self, client: Client) -> None:
         """Hand on what comes to the topics listened to, until the link is gone."""
         try:
             codes = {topic: (await client.subscribe(topic, qos=1))[0] for topic in self._listen}
@@ -219,15 +255,28 @@ class Publisher:
             async for message in client.messages:
                 if self._on_message is not None and isinstance(message.payload, bytes):
                     self._on_message(str(message.topic), message.payload)
-        except aiomqtt.MqttError as error:  # the link: whoever publishes mends it, and we listen anew
+        except MqttError as error:  # the link: whoever publishes mends it, and we listen anew
             _LOG.info("%s: not listening any more (%s)", self._place, error)
 
     async def _stop_listening(self) -> None:
         listener, self._listener = self._listener, None
         self._subscribed.clear()
-        while listener is not None and not listener.done():
-            listener.cancel()  # again: a wait that ends as it is cancelled swallows the cancellation (Python 3.11)
-            await asyncio.wait({listener}, timeout=0.1)
+        await _end(listener)
+
+    async def _keep_up(self) -> None:
+        """Mend the link also while nothing is said: commands come in over it, and the will stands with it."""
+        while True:
+            client = self._client
+            if client is not None:
+                await asyncio.wait({client.gone})
+            async with self._one_at_a_time:
+                if self._client is client:
+                    try:
+                        await self._hang_up()
+                        await self._connect(give_up=False)
+                    except QiluError as error:  # whoever publishes will meet it
+                        _LOG.error("%s: the link is not mended: %s", self._place, error)
+                        return
 
     async def _hang_up(self) -> None:
         client, self._client = self._client, None
@@ -243,30 +292,7 @@ class Publisher:
         await self._sleep(longest_s * (0.5 + 0.5 * self._jitter()))
 
 
-class _Client(aiomqtt.Client):
-    """aiomqtt's client, with the three things that it keeps to itself: refusals, the loss of the link, and dying."""
-
-    refusal: str | None = None
-
-    @property
-    def gone(self) -> asyncio.Future[None]:
-        """Done when the connection has ended."""
-        return self._disconnected
-
-    async def leave(self, *, in_peace: bool) -> None:
-        """Disconnect; not in peace means without the farewell that would withdraw the will."""
-        line = self._client.socket()
-        if not in_peace and isinstance(line, socket.socket) and not self.gone.done():
-            with contextlib.suppress(OSError):
-                line.shutdown(socket.SHUT_RDWR)
-            await asyncio.wait({self.gone}, timeout=TIMEOUT_S)
-        with contextlib.suppress(aiomqtt.MqttError):  # the link may be dead already: that is why we leave
-            await self.__aexit__(None, None, None)
-        if self.gone.done():
-            self.gone.exception()  # seen: asyncio need not warn of it
-
-    def _on_publish(self, client: Any, userdata: Any, mid: int, reason_code: Any, properties: Any) -> None:
-        # MQTT 5 says "not authorized" in the acknowledgement; aiomqtt would take it for a success.
-        if getattr(reason_code, "is_failure", False):
-            self.refusal = str(reason_code)
-        super()._on_publish(client, userdata, mid, reason_code, properties)
+async def _end(task: asyncio.Task[None] | None) -> None:
+    while task is not None and not task.done():
+        task.cancel()  # again: a wait that ends as it is cancelled swallows the cancellation (Python 3.11)
+        await asyncio.wait({task}, timeout=0.1)

@@ -16,20 +16,27 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeVar
+from typing import Final, TypeVar
 
-from contract import LinkError
+import msgspec
+
+from contract import Address, CommandRow, LinkError, ReplyRow
 from service import Broker, Heartbeat
 from simulator.factory import Factory
 from simulator.fault_plan import ledger_line
 from simulator.ledger import Ledger
-from simulator.links import Links, Orders
-from simulator.outgoing import Outgoing
+from simulator.links import Links, Orders, sparkplug_of
+from simulator.outboxes import Outboxes
+from simulator.outgoing import PACKINGS, Outgoing
 from simulator.plant import HOUR_NS, MINUTE_NS, SECOND_NS
+from simulator.progress import Progress, Summary
+from simulator.resend import Resends
 from simulator.settings import Settings
 from simulator.setup import setup
 from simulator.span import Told, span
 from simulator.speak import will
+
+__all__ = ["Progress", "Summary", "new_boot", "simulate"]
 
 TICK_S: Final = 0.25
 SLICE_NS: Final = HOUR_NS
@@ -45,31 +52,6 @@ CONNECT_GRACE_S: Final = 2.0
 """How long a stop that comes at the very start waits for the broker; then there is at least an orderly empty run."""
 _LOG: Final = logging.getLogger("qilu.simulator")
 T = TypeVar("T")
-
-
-@dataclass(slots=True)
-class Progress:
-    """Where the simulator is; it is kept up to date while ``simulate`` runs, for whoever wants to look."""
-
-    plant_now_ns: int = 0
-    speed: float | Literal["max"] = 1.0
-    phase: Literal["history", "live", "ended"] = "history"
-    history_fraction: float = 0.0
-    messages: int = 0
-    acked: int = 0
-    connected: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What a run has said, after its clean end; ``rows`` by kind."""
-
-    boot: str
-    start_ns: int
-    end_ns: int
-    messages: int
-    acked: int
-    rows: dict[str, int] = field(default_factory=dict)
 
 
 def new_boot() -> str:
@@ -113,7 +95,10 @@ async def simulate(
     heartbeat = Heartbeat(settings.heartbeat, lambda: clock_ns() / SECOND_NS)
     async with AsyncExitStack() as stack:
         ledger = stack.enter_context(Ledger(settings.ledger, boot=boot))
-        orders = Orders(factory)
+        path = settings.outbox if settings.wire == "json" else ""
+        boxes = stack.enter_context(Outboxes(path, len(what.park.sites), settings.outbox_bytes))
+        resends = Resends([site.gateway for site in what.park.sites], boxes, lambda: factory.now_ns)
+        orders = Orders(factory, resends)
         links = Links(
             broker,
             settings.client_id,
@@ -122,15 +107,19 @@ async def simulate(
             on_command=orders.hear if settings.commands else None,
             keep_trying=keep_trying,
             sleep=sleep,
+            sparkplug=sparkplug_of(settings),
+            outboxes=boxes.mine,
+            packing=PACKINGS[settings.compress],
         )
         run = _Run(settings, factory, links, ledger, told, heartbeat, progress or Progress(), stop, clock_ns, orders)
         run.begin(what.park.name, start_ns)
         await run.until_stuck(stack.enter_async_context(links), grace_s=CONNECT_GRACE_S)
-        await run.open()
-        await run.history(live_ns)
-        if run.on_wall_time:
-            await run.catch_up()
-        await run.live(sleep)
+        async with resends.answering(run.answer, links.publish_again, stop):
+            await run.open()
+            await run.history(live_ns)
+            if run.on_wall_time:
+                await run.catch_up()
+            await run.live(sleep)
         await run.close()
     return Summary(boot, start_ns, factory.now_ns, run.messages, links.acked, dict(run.rows))
 
@@ -263,6 +252,12 @@ class _Run:
         self.ledger.flush()
         self.progress.acked = self.links.acked
         self.progress.connected = self.links.connected
+
+    async def answer(self, address: Address, asked: CommandRow, row: ReplyRow) -> None:
+        """Reply to a command that the factory has nothing to do with."""
+        told = {"asked": msgspec.to_builtins(asked), "reply": msgspec.to_builtins(row)}
+        self.ledger.command(address.path, row.t, told)
+        await self.publish([self.factory.reply(address, row)])
 
     def beat(self) -> None:
         """The progress, and the heartbeat once a second; a link that is down holds the run up, and it goes stale."""

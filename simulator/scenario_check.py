@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from contract import ConfigError
+from service.datafile import nearest
 from simulator import durations
 from simulator.catalogue import Catalogue
-from simulator.datafile import nearest
 from simulator.fault_plan import FaultPlan
 from simulator.fault_targets import Targets, locate, targets_of
 from simulator.faults import Fault

@@ -58,10 +58,29 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     line: Annotated[Name, Meta(description="the line's level of every address")] = "line-1"
     ledger: Annotated[str, Meta(description="file for the ledger of the truth; empty: none")] = ""
     client_id: Annotated[Name, Meta(description="MQTT client identifier")] = "qilu-simulator"
+    wire: Annotated[
+        Literal["json", "sparkplug"],
+        Meta(description="json: the contract's messages at QoS 1; sparkplug: a Sparkplug B edge node for each gateway"),
+    ] = "json"
+    sparkplug_memory: Annotated[
+        str, Meta(description="file that remembers the birth numbers (bdSeq) over restarts; empty: they begin at 0")
+    ] = ""
+    sparkplug_mqtt: Annotated[
+        Literal["5", "3.1.1"], Meta(description="version of MQTT that the edge nodes speak; of the JSON wire it is 5")
+    ] = "5"
     heartbeat: Annotated[str, Meta(description="file for the health check; empty: none")] = ""
     memory: Annotated[
         str, Meta(description="file that remembers how far was told, so that a restart goes on there; empty: none")
     ] = ""
+    outbox: Annotated[
+        str, Meta(description="file of the edge buffer: what is said waits there, and is sent again; empty: none")
+    ] = ""
+    outbox_bytes: Annotated[
+        int, Meta(ge=2**20, le=2**40, description="largest size of the edge buffer; the oldest acknowledged goes first")
+    ] = 2**28
+    compress: Annotated[
+        Literal["none", "gzip", "zstd"], Meta(description="how payloads above 1 KiB are packed; none: as they are")
+    ] = "none"
     start: Annotated[
         str, Meta(description="ISO 8601 time at which the history begins; empty: history_h before now")
     ] = ""

@@ -13,8 +13,8 @@ from typing import Final
 import msgspec
 
 from contract import ConfigError, ContractError
+from service.datafiles_io import read
 from simulator.catalogue import Catalogue, check_sector
-from simulator.datafiles_io import read
 from simulator.factory import targets
 from simulator.fault_plan import FaultPlan
 from simulator.faults import Fault, fault_of_text

@@ -15,5 +15,5 @@ def loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     """Both of PyYAML's parsers: the fast one is not everywhere."""
     if not hasattr(yaml, request.param):
         pytest.skip("this PyYAML has no libyaml")
-    monkeypatch.setattr("simulator.datafile_yaml._LOADER", getattr(yaml, request.param))
+    monkeypatch.setattr("service.strict_yaml._LOADER", getattr(yaml, request.param))
     return str(request.param)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from contract import ConfigError
-from simulator.datafile import parse
+from service.datafile import parse
 
 
 def read(text: str | bytes, type_: Any = Any) -> Any:

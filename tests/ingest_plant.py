@@ -186,7 +186,9 @@ class MemoryStore:
     @property
     def points(self) -> Points:
         """All points, without the ingester's own."""
-        return points_of(frame for batch in self.batches for frame in batch if frame.measurement != "ingest")
+        return points_of(
+            frame for batch in self.batches for frame in batch if frame.measurement not in ("ingest", "alarm")
+        )
 
     @property
     def own(self) -> list[Frame]:

@@ -69,7 +69,9 @@ def test_a_subscriber_that_was_away_gets_everything_in_order(broker: EmbeddedBro
     """And what it does not acknowledge comes again, before the rest."""
 
     async def scene() -> None:
-        session = Session("127.0.0.1", broker.port, "away", [("away/#", 1)], receive_maximum=1000, session_expiry_s=3600)
+        session = Session(
+            "127.0.0.1", broker.port, "away", [("away/#", 1)], receive_maximum=1000, session_expiry_s=3600
+        )
         link = await connect(session, lambda _message: None, time.time_ns)
         await link.close()
         await publish(broker.url, [("away/x", b"%d " % n + bytes(2000)) for n in range(3000)])
@@ -152,7 +154,9 @@ def test_a_new_subscription_of_the_ingester_gets_the_births_and_a_resumed_one_no
     async def scene() -> None:
         async with client(broker, "early") as gateway:
             await gateway.publish("early/birth", b"here", qos=1, retain=True)
-        session = Session("127.0.0.1", broker.port, "late", [("early/#", 1)], receive_maximum=100, session_expiry_s=3600)
+        session = Session(
+            "127.0.0.1", broker.port, "late", [("early/#", 1)], receive_maximum=100, session_expiry_s=3600
+        )
         got: list[Inbound] = []
         for _ in range(2):
             link = await connect(session, lambda message: (got.append(message), message.acknowledge()), time.time_ns)  # type: ignore[func-returns-value]

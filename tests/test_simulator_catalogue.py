@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from contract import ConfigError
+from service.datafiles_io import read
 from simulator.catalogue import (
     Catalogue,
     check_sector,
@@ -20,7 +21,6 @@ from simulator.catalogue import (
     sectors,
     tariffs,
 )
-from simulator.datafiles_io import read
 from simulator.sector_model import Sector
 
 ROOT = Path(__file__).parents[1]

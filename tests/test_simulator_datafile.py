@@ -11,10 +11,10 @@ from datafile_cases import read, refused
 from msgspec import Meta, Struct
 
 from contract import ConfigError
-from simulator import datafiles_io
-from simulator.datafile import lines
-from simulator.datafile_yaml import MAX_BYTES
-from simulator.datafiles_io import read_bytes
+from service import datafiles_io
+from service.datafile import lines
+from service.datafiles_io import read_bytes
+from service.strict_yaml import MAX_BYTES
 
 
 class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract import ConfigError
-from simulator.datafile import parse
-from simulator.datafile_yaml import MAX_BYTES, MAX_DEPTH, MAX_NODES
+from service.datafile import parse
+from service.strict_yaml import MAX_BYTES, MAX_DEPTH, MAX_NODES
 from simulator.machine_model import MachineModel
 from simulator.sector_model import Sector
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract import Address, Command, CommandRow, decode, encode
+from service.datafile import parse
 from simulator import durations
 from simulator.actions import ARGUMENTS, Inject, Maintain, SetDispatch, SetPriority, Start, Stop, action_of
-from simulator.datafile import parse
 from simulator.durations import SECOND_NS, duration_ns, moment_ns, start_ns
 from simulator.fault_kinds import FAULTS
 from simulator.faults import Fault, fault_of_text

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from contract import ConfigError
+from service.datafile import parse
+from service.datafiles_io import read_bytes
 from simulator.catalogue import Catalogue
-from simulator.datafile import parse
-from simulator.datafiles_io import read_bytes
 from simulator.durations import SECOND_NS, UNITS
 from simulator.fault_kinds import FAULTS, Kind, table
 from simulator.faults import fault_of_text

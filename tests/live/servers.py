@@ -15,7 +15,7 @@ import subprocess
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,6 +72,16 @@ class Server:
         """End with SIGKILL and wait: what is not on disk is gone."""
         self._end(signal.SIGKILL)
 
+    def pause(self) -> None:
+        """Stop its clock with SIGSTOP: connections stay, nothing answers; ``resume`` before ``stop``."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on after ``pause``."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     def log(self) -> str:
         """The last lines that the server wrote."""
         with contextlib.suppress(FileNotFoundError):
@@ -105,27 +115,35 @@ class Server:
 
 
 class Mosquitto(Server):
-    """A Mosquitto broker that queues without limit and keeps its sessions on disk; ``url`` is for ``broker.url``."""
+    """A Mosquitto broker that queues without limit and keeps its sessions on disk; ``url`` is for ``broker.url``.
+
+    ``options`` replaces lines of its configuration (keyword -> value), ``data`` is where its sessions are kept.
+    """
+
+    def __init__(self, program: str, directory: Path, options: Mapping[str, str] | None = None) -> None:
+        super().__init__(program, directory)
+        self.options = dict(options or {})
+        self.data = directory / "data"
 
     @property
     def url(self) -> str:
         return f"mqtt://127.0.0.1:{self.port}"
 
     def _command(self) -> list[str]:
-        data = self.directory / "data"
-        data.mkdir(exist_ok=True)
-        lines = [
-            f"listener {self.port} 127.0.0.1",
-            "allow_anonymous true",
-            "persistence true",
-            f"persistence_location {data}/",
-            "max_queued_messages 0",  # 0: no limit; the default of 1000 drops the rest in silence
-            "max_inflight_messages 1000",
-            "connection_messages false",
-            "log_dest stderr",
-        ]
+        self.data.mkdir(exist_ok=True)
+        options = {
+            "listener": f"{self.port} 127.0.0.1",  # first: what follows is about this listener
+            "allow_anonymous": "true",
+            "persistence": "true",
+            "persistence_location": f"{self.data}/",
+            "max_queued_messages": "0",  # 0: no limit; the default of 1000 drops the rest in silence
+            "max_inflight_messages": "1000",
+            "connection_messages": "false",
+            "log_dest": "stderr",
+        }
         if os.geteuid() == 0:
-            lines.append("user root")  # it would change to the user mosquitto, who may not write here
+            options["user"] = "root"  # it would change to the user mosquitto, who may not write here
+        lines = [f"{name} {value}" for name, value in (options | self.options).items()]
         config = self.directory / "mosquitto.conf"
         config.write_text("\n".join(lines) + "\n")
         return [self.program, "-c", str(config)]
@@ -140,6 +158,10 @@ class Influxd(Server):
     """An InfluxDB 1.8 that keeps no statistics of itself; each ``bucket`` is a new database."""
 
     _buckets = 0
+
+    def __init__(self, program: str, directory: Path, data: Path | None = None) -> None:
+        super().__init__(program, directory)
+        self.data = data or directory  # a disk of its own, that may be full
 
     def new_bucket(self) -> str:
         """Create an empty database; returns its name (in the 2.x write API: its bucket)."""
@@ -163,6 +185,12 @@ class Influxd(Server):
             content: bytes = answer.read()
             return content
 
+    def write(self, bucket: str, lines: bytes) -> None:
+        """Store line protocol as it is."""
+        url = f"http://127.0.0.1:{self.port}/write?db={bucket}"
+        with urllib.request.urlopen(url, lines, timeout=30) as answer:
+            assert answer.status == 204, answer.status
+
     def _command(self) -> list[str]:
         config = self.directory / "influxdb.conf"
         config.write_text(
@@ -173,8 +201,8 @@ bind-address = "127.0.0.1:{free_port()}"
 dir = "{self.directory}/meta"
 logging-enabled = false
 [data]
-dir = "{self.directory}/data"
-wal-dir = "{self.directory}/wal"
+dir = "{self.data}/data"
+wal-dir = "{self.data}/wal"
 query-log-enabled = false
 [monitor]
 store-enabled = false

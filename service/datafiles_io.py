@@ -1,4 +1,4 @@
-"""Data files by path: the only place where the simulator opens one.
+"""Data files by path: the only place where one is opened.
 
 What it is: reading a regular file of bounded size. Devices, pipes and folders are refused before they can block, and of
 a file that is too large no more is read than shows that it is.
@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from contract import ConfigError
-from simulator.datafile import parse
-from simulator.datafile_yaml import MAX_BYTES
+from service.datafile import parse
+from service.strict_yaml import MAX_BYTES
 
 T = TypeVar("T")
 _FLAGS: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)

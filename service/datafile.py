@@ -1,8 +1,8 @@
 """A data file's bytes as a value of a type, or one sentence that says what is wrong with it.
 
-What it is: the strict reader of sectors, machine models, tariffs and scenarios. What it refuses, it refuses with the
-file, the line, the key, what was expected, what was found, and the nearest valid key.
-What it is not: a reader of files by path (``datafiles_io.py``), nor the YAML itself (``datafile_yaml.py``).
+What it is: the strict reader of sectors, machine models, tariffs, scenarios and mappings. What it refuses, it refuses
+with the file, the line, the key, what was expected, what was found, and the nearest valid key.
+What it is not: a reader of files by path (``datafiles_io.py``), nor the YAML itself (``strict_yaml.py``).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import msgspec
 from msgspec import inspect
 
 from contract import ConfigError
-from simulator.datafile_yaml import Document, Place, read_yaml, refusal, shown, written
+from service.strict_yaml import Document, Place, read_yaml, refusal, shown, written
 
 MAX_WHY: Final = 500
 MAX_SHOWN: Final = 30

@@ -1,0 +1,100 @@
+"""All sessions of one ingester: its own, or its seats of a shared subscription.
+
+What it is: opens a door for each session that is ours and closes it when it is somebody else's.
+What it is not: a connection (``door.py``), nor the division of the seats (``seats.py``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import replace
+from typing import Any, Final
+
+from ingest.door import Door, either
+from ingest.seats import OwnSeats, Seats
+from ingest.session import Session
+
+LOOK_S: Final = 0.5
+"""How often the seats are looked at; a dead ingester's messages wait about so long."""
+_LOG: Final = logging.getLogger("qilu.ingest")
+
+Start = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+
+
+@contextlib.asynccontextmanager
+async def together() -> AsyncIterator[Start]:
+    """Tasks that fall together: the first error of one ends the others and is raised as it is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            yield group.create_task
+    except* Exception as errors:
+        raise errors.exceptions[0] from None
+
+
+MakeDoor = Callable[[Session, asyncio.Event], Door]
+
+
+class Doors:
+    """The doors of the contract's topics.
+
+    Args:
+        session: the session, or the pattern of those of a group.
+        share: the group's name; empty: one session of our own.
+        seats: how the sessions of the group are divided; None without a group.
+        make: makes a door for a session, which ends with the event.
+        stop: set it to end.
+    """
+
+    def __init__(
+        self, session: Session, share: str, seats: Seats | OwnSeats | None, make: MakeDoor, stop: asyncio.Event
+    ) -> None:
+        self._session = session
+        self._share = share
+        self._seats = seats
+        self._make = make
+        self._stop = stop
+        self.open: list[Door] = []
+
+    async def run(self) -> None:
+        """Until the end, or until a door fails."""
+        if self._seats is None:
+            await self._keep(self._session, self._stop)
+            return
+        try:
+            async with together() as start:
+                await self._divide(start, self._seats)
+        finally:
+            self._seats.close()
+
+    async def _divide(self, start: Start, seats: Seats | OwnSeats) -> None:
+        ends: dict[int, tuple[asyncio.Event, asyncio.Task[None]]] = {}
+        while not self._stop.is_set():
+            if (given := seats.surplus()) is not None:
+                end, task = ends.pop(given)
+                end.set()
+                await task
+                seats.release(given)
+                _LOG.info("seat %d is given up", given)
+            elif (taken := seats.claim()) is not None:
+                end = asyncio.Event()
+                ends[taken] = (end, start(self._keep(self._seat(taken), end)))
+                _LOG.info("seat %d is taken", taken)
+                continue
+            await either(self._stop, delay_s=LOOK_S)
+        for end, _ in ends.values():
+            end.set()
+
+    def _seat(self, seat: int) -> Session:
+        topics = [(f"$share/{self._share}/{topic}", qos) for topic, qos in self._session.topics]
+        return replace(self._session, client_id=f"{self._session.client_id}-{seat}", topics=topics)
+
+    async def _keep(self, session: Session, end: asyncio.Event) -> None:
+        door = self._make(session, end)
+        self.open.append(door)
+        try:
+            await door.run()
+        finally:
+            self.open.remove(door)

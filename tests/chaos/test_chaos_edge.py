@@ -1,0 +1,414 @@
+"""A6, A8, A20, A31: what a broker lost after it had acknowledged it is found, asked for again, and comes.
+
+What it is: the real simulator with its edge buffer as a process, the real ingester, ``qilu gaps``, and the simulator's
+own ledger as the oracle.
+What it is not: able to name what an address said last of all when nothing of it came after: there is no gap yet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fault_proxy import FaultProxy
+from influx_oracle import ask, count_rows
+from scene import Scene, Stage, long
+
+from analytics.keeper import Keeper, Status
+from analytics.settings import Settings
+from console.verify import verify
+from contract import KINDS, LEVELS
+from historian import open_store
+
+Name = tuple[str, str, int]
+"""Path, boot, seq."""
+
+
+class Simulator:
+    """``python -m simulator`` with an edge buffer."""
+
+    def __init__(self, stage: Stage, broker_url: str | None = None, **settings: object) -> None:
+        self.ledger = stage.folder / "ledger"
+        self._folder = stage.folder
+        own = {"seed": stage.seed, "outbox": stage.folder / "outbox", "ledger": self.ledger, "shifts": "continuous"}
+        self._environ = {name: value for name, value in os.environ.items() if not name.startswith("QILU_")}
+        self._environ["QILU_BROKER_URL"] = broker_url or stage.broker.url
+        for name, value in (own | settings).items():
+            self._environ[f"QILU_SIMULATOR_{name.upper()}"] = str(value)
+        self.process: subprocess.Popen[bytes] | None = None
+        self._mark = 0
+
+    def start(self, **settings: object) -> None:
+        if self.process is not None:
+            self._mark = len(self.log())
+        for name, value in settings.items():
+            self._environ[f"QILU_SIMULATOR_{name.upper()}"] = str(value)
+        with (self._folder / "simulator-log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "simulator"], env=self._environ, stdout=log, stderr=log, stdin=subprocess.DEVNULL
+            )
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    async def end(self) -> None:
+        """SIGTERM: last readings and deaths."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        code = await asyncio.to_thread(self.process.wait, 60)
+        assert code == 0, self.log()
+
+    async def live(self, timeout_s: float = 90) -> None:
+        """Wait until the history is told."""
+        deadline = time.monotonic() + timeout_s
+        while "live at speed" not in self.log()[self._mark :]:
+            assert self.process is not None
+            assert self.process.poll() is None, self.log()
+            assert time.monotonic() < deadline, self.log()
+            await asyncio.sleep(0.1)
+
+    def log(self) -> str:
+        return (self._folder / "simulator-log").read_text(errors="replace")
+
+    async def acked(self, count: int, timeout_s: float = 90) -> None:
+        """Wait until the broker has acknowledged so many messages, by the ledger."""
+        deadline = time.monotonic() + timeout_s
+        while len(said(self.ledger, "a")) < count:
+            assert self.process is not None
+            assert self.process.poll() is None, self.log()
+            assert time.monotonic() < deadline, self.log()
+            await asyncio.sleep(0.1)
+
+
+def said(ledger: Path, word: str) -> set[Name]:
+    """What a ledger says was tried (``p``) or acknowledged (``a``); a line that is being written is passed over."""
+    found: set[Name] = set()
+    boot = ""
+    for line in ledger.read_bytes().splitlines() if ledger.exists() else []:
+        if line.startswith(b'{"ledger"'):
+            boot = json.loads(line)["boot"]
+        elif line.startswith(b'["%s"' % word.encode()) and line.endswith(b"]"):
+            parts = json.loads(line)
+            found.add((parts[1], boot, parts[4] if word == "p" else parts[3]))
+    return found
+
+
+def stored(stage: Stage) -> set[Name]:
+    """What the store has, by name; wills, which nobody counts, left out."""
+    found: set[Name] = set()
+    for kind in KINDS:
+        for series in ask(stage.influxd, stage.bucket, f'SELECT _boot, _seq FROM "{kind}" GROUP BY *'):
+            path = "/".join(series["tags"][level] for level in LEVELS)
+            for _, boot, seq in series["values"]:
+                assert seq is not None, (path, kind, boot, series["values"][:3])
+            found |= {(path, boot, seq) for _, boot, seq in series["values"] if seq > 0}
+    return found
+
+
+def rows(stage: Stage) -> int:
+    """How many points the store has."""
+    return count_rows(stage.influxd, stage.bucket, KINDS)
+
+
+async def quiet(stage: Stage, still_s: float = 1.5, timeout_s: float = 60) -> None:
+    """Wait until the store grows no more."""
+    count, since = -1, time.monotonic()
+    deadline = since + timeout_s
+    while time.monotonic() - since < still_s and time.monotonic() < deadline:
+        now = await asyncio.to_thread(rows, stage)
+        if now != count:
+            count, since = now, time.monotonic()
+        await asyncio.sleep(0.2)
+
+
+async def gaps(stage: Stage, *flags: str) -> dict[str, Any]:
+    """``qilu gaps --json``."""
+    command = [sys.executable, "-m", "console", "gaps", "--store", stage.store_url, "--json", *flags]
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    out, error = await asyncio.wait_for(process.communicate(), 120)
+    assert process.returncode in (0, 1), error.decode()
+    assert out, error.decode()
+    report: dict[str, Any] = json.loads(out)
+    return report
+
+
+def named(report: dict[str, Any]) -> set[Name]:
+    """The messages that a report of gaps names."""
+    names: set[Name] = set()
+    for gap in report["gaps"]:
+        for part in gap["seqs"].split(","):
+            first, _, last = part.partition("-")
+            names |= {(gap["address"], gap["boot"], seq) for seq in range(int(first), int(last or first) + 1)}
+    return names
+
+
+def silent(lost: set[Name], has: set[Name]) -> set[Name]:
+    """What nobody can know of yet: later than all that came from the same address."""
+    newest: defaultdict[tuple[str, str], int] = defaultdict(int)
+    for path, boot, seq in has:
+        newest[path, boot] = max(newest[path, boot], seq)
+    return {name for name in lost if name[2] > newest[name[:2]]}
+
+
+async def made_good(stage: Stage, scene: Scene, simulator: Simulator, least: int) -> None:
+    """The report names exactly what the ledger misses; then it is asked for, and nothing is missing any more."""
+    await simulator.live()
+    print("STEP 1", 'await simulator.live()', time.monotonic())
+    simulator.signal(signal.SIGSTOP)  # so that the report and the ledger speak of the same moment
+    await quiet(stage)
+    print("STEP 2", 'await quiet(stage)', time.monotonic())
+    report = await gaps(stage)
+    print("STEP 3", 'report = await gaps(stage)', time.monotonic())
+    has = stored(stage)
+    print("STEP 4", 'has = stored(stage)', time.monotonic())
+    simulator.signal(signal.SIGCONT)
+    lost = said(simulator.ledger, "a") - has
+    print("STEP 5", 'lost = said(simulator.ledger, "a") - has', time.monotonic())
+    hidden = silent(lost, has)
+    assert len(lost) >= least, "nothing was lost that could be found"
+    assert named(report) == lost - hidden, (len(named(report)), len(lost), len(hidden))
+    began = time.monotonic()
+    resent = await gaps(stage, "--resend", "--broker", stage.broker.url)
+    print("STEP 6", 'resent = await gaps(stage, "--resend", "', time.monotonic())
+    await quiet(stage, 0.5)
+    print("STEP 7", 'await quiet(stage, 0.5)', time.monotonic())
+    healed_s = time.monotonic() - began
+    left = lost - hidden - stored(stage)
+    print("STEP 8", 'left = lost - hidden - stored(stage)', time.monotonic())
+    assert not left, f"{len(left)} are missing still\n{resent['resent']}\n{simulator.log()}"
+    # The last words of everybody show the gaps of those who were silent; the next start has the buffer still.
+    await simulator.end()
+    print("STEP 9", 'await simulator.end()', time.monotonic())
+    first = said(simulator.ledger, "p")
+    simulator.start(ledger=stage.folder / "second", start="2026-12-05T00:00:00Z", history_h=0.1)
+    await simulator.live()
+    print("STEP 10", 'await simulator.live()', time.monotonic())
+    await gaps(stage, "--resend", "--broker", stage.broker.url)
+    print("STEP 11", 'await gaps(stage, "--resend", "--broker"', time.monotonic())
+    await simulator.end()
+    print("STEP 12", 'await simulator.end()', time.monotonic())
+    await quiet(stage)
+    print("STEP 13", 'await quiet(stage)', time.monotonic())
+    await scene.worker.end()
+    print("STEP 14", 'await scene.worker.end()', time.monotonic())
+    has = stored(stage)
+    print("STEP 15", 'has = stored(stage)', time.monotonic())
+    left, unexpected = first - has, has - first - said(stage.folder / "second", "p")
+    stage.report(
+        published=len(first),
+        lost_by_the_broker=len(lost),
+        named_by_the_gaps=len(named(report)),
+        lost=len(left),
+        unexpected=len(unexpected),
+        healed_s=round(healed_s, 1),
+        law=f"{len(scene.watch.beats) - len(scene.watch.broken)}/{len(scene.watch.beats)}",
+    )
+    assert not left, sorted(left)[:3]
+    assert not unexpected, sorted(unexpected)[:3]
+    assert healed_s <= 30
+    assert not scene.watch.broken
+
+
+
+
+BY_HAND = {"resend": "false"}
+"""So that the report is of everything that was lost, and not of what the ingester has not asked for yet."""
+FAST = {"start": "2026-11-20T00:00:00Z", "history_h": 48.0, "history_telemetry_s": 2, "speed": 5.0}
+
+
+@pytest.mark.slow
+def test_a06_the_broker_is_killed_while_the_ingester_is_away(stage: Stage) -> None:
+    """Mosquitto acknowledges at once and saves every half hour; messages and session are gone."""
+
+    async def story() -> None:
+        simulator = Simulator(stage, **FAST)
+        async with stage.scene(settings=BY_HAND) as scene:
+            simulator.start()
+            try:
+                await simulator.acked(200)
+                await quiet_births(stage)
+                scene.worker.kill()
+                await simulator.acked(len(said(simulator.ledger, "a")) + 2000)
+                stage.broker.kill()
+                stage.broker.start()
+                await scene.worker.start()
+                await made_good(stage, scene, simulator, least=1000)
+            finally:
+                simulator.kill()
+
+    asyncio.run(asyncio.wait_for(story(), 240))
+
+
+@pytest.mark.slow
+def test_a06_the_ingester_asks_by_itself(stage: Stage) -> None:
+    """The same without anybody looking: it sees the gaps, asks the store, and then the gateway."""
+
+    async def story() -> None:
+        simulator = Simulator(stage, **FAST)
+        async with stage.scene(settings={"gap_grace_s": 2.0}) as scene:
+            simulator.start()
+            try:
+                await simulator.acked(200)
+                await quiet_births(stage)
+                scene.worker.kill()
+                await simulator.acked(len(said(simulator.ledger, "a")) + 1000)
+                stage.broker.kill()
+                stage.broker.start()
+                await scene.worker.start()
+                await simulator.live()
+                began = time.monotonic()
+                while left := found_missing(stage, simulator):
+                    assert time.monotonic() - began < 60, f"{len(left)} are missing still\n{scene.worker.log()}"
+                    await asyncio.sleep(1.0)
+                healed_s = time.monotonic() - began
+                await simulator.end()
+                await quiet(stage)
+                await scene.worker.end()
+            finally:
+                simulator.kill()
+        stage.report(by_itself_healed_s=round(healed_s, 1))
+        assert not scene.watch.broken
+
+    asyncio.run(asyncio.wait_for(story(), 240))
+
+
+def found_missing(stage: Stage, simulator: Simulator) -> set[Name]:
+    """What is lost and shows itself as a gap."""
+    has = stored(stage)
+    lost = said(simulator.ledger, "a") - has
+    return {name for name in lost - silent(lost, has) if not is_fresh(name, lost, has)}
+
+
+def is_fresh(name: Name, lost: set[Name], has: set[Name]) -> bool:
+    """Whether it may just be under way: it is among the newest three of its address."""
+    newest = max((seq for path, boot, seq in has | lost if (path, boot) == name[:2]), default=0)
+    return name[2] > newest - 3
+
+
+async def quiet_births(stage: Stage) -> None:
+    """Wait until the gateway's birth is stored: without it nobody knows whom to ask."""
+    deadline = time.monotonic() + 30
+    while not ask(stage.influxd, stage.bucket, "SELECT role FROM birth WHERE role = 'gateway'"):
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.1)
+
+
+@pytest.mark.slow
+def test_a08_the_brokers_queue_overflows(stage: Stage) -> None:
+    stage.broker.stop()
+    stage.broker.options |= {"max_queued_messages": "1000", "max_inflight_messages": "100"}
+    stage.broker.start()
+
+    async def story() -> None:
+        simulator = Simulator(stage, **FAST | {"history_h": 72.0})
+        async with stage.scene(settings=BY_HAND) as scene:
+            simulator.start()
+            try:
+                await simulator.acked(200)
+                await quiet_births(stage)
+                scene.worker.kill()
+                await simulator.acked(len(said(simulator.ledger, "a")) + 5000)
+                await scene.worker.start()
+                await made_good(stage, scene, simulator, least=2000)
+            finally:
+                simulator.kill()
+
+    asyncio.run(asyncio.wait_for(story(), 240))
+
+
+def test_a20_silence_between_the_simulator_and_the_broker(stage: Stage) -> None:
+    """Plant time goes on or waits; what was said comes late, with its own times, and every figure is the truth's."""
+
+    async def story() -> None:
+        proxy = FaultProxy(stage.broker.port)
+        async with proxy.laid(), stage.scene() as scene:
+            simulator = Simulator(stage, proxy.mqtt, start="2026-11-20T00:00:00Z", history_h=2.0, speed=60.0)
+            simulator.start()
+            try:
+                await simulator.acked(300)
+                proxy.partition()
+                await asyncio.sleep(long(60, 6))
+                proxy.heal()
+                await simulator.acked(len(said(simulator.ledger, "a")) + 50)
+                await simulator.end()
+                await quiet(stage)
+                await scene.worker.end()
+            finally:
+                simulator.kill()
+        async with open_store(stage.store_url) as store:
+            keeper = Keeper(Settings(), store, Status())
+            while await keeper.update(scan=True):
+                pass
+        report = await verify(simulator.ledger, stage.store_url)
+        m = report.messages
+        stage.report(acked=m.acknowledged, lost=m.lost, unexpected=m.unexpected, dup=m.duplicated,
+                     figures=report.figures.compared, worst=report.figures.worst)  # fmt: skip
+        assert report.ok, report.as_text()
+
+    asyncio.run(asyncio.wait_for(story(), 200))
+
+
+def test_a31_the_simulator_is_killed_and_started_again(stage: Stage) -> None:
+    """A new boot; what the old one had not been able to say comes from the buffer, and no moment is told twice."""
+
+    async def story() -> None:
+        memory = stage.folder / "memory"
+        # At speed 1 and without a start of its own a restart goes on where the memory says.
+        simulator = Simulator(stage, memory=memory, history_h=2.0, speed=1.0)
+        ledgers = []
+        async with stage.scene() as scene:
+            try:
+                for number in range(3):
+                    simulator.ledger = stage.folder / f"ledger-{number}"
+                    ledgers.append(simulator.ledger)
+                    simulator.start(ledger=simulator.ledger)
+                    await simulator.acked(100 if number == 0 else 20)
+                    await asyncio.sleep(0.5)
+                    if number < 2:
+                        simulator.kill()
+                await simulator.end()
+                await quiet(stage)
+                await scene.worker.end()
+            finally:
+                simulator.kill()
+        has = stored(stage)
+        published = [said(ledger, "p") for ledger in ledgers]
+        lost, unexpected = set().union(*published) - has, has - set().union(*published)
+        twice = overlaps(stage)
+        stage.report(boots=len(ledgers), published=sum(map(len, published)), lost=len(lost),
+                     unexpected=len(unexpected), moments_told_twice=twice)  # fmt: skip
+        assert not lost, sorted(lost)[:3]
+        assert not unexpected, sorted(unexpected)[:3]
+        assert twice == 0
+        assert not scene.watch.broken
+
+    asyncio.run(asyncio.wait_for(story(), 200))
+
+
+def overlaps(stage: Stage) -> int:
+    """How many lots and readings of a boot are not later than all of the boots before it, by machine."""
+    count = 0
+    for kind in ("cycle", "meter"):
+        for series in ask(stage.influxd, stage.bucket, f'SELECT _boot, _seq FROM "{kind}" GROUP BY *'):
+            order = list(dict.fromkeys(boot for _, boot, _ in series["values"]))  # rows come in order of time
+            ranks = [order.index(boot) for _, boot, _ in series["values"]]
+            count += sum(after < before for before, after in pairwise(ranks))
+    return count
