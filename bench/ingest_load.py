@@ -137,10 +137,10 @@ def live(enterprise: str, rate: int) -> Iterator[list[tuple[str, bytes]]]:
         now = time.time_ns()
         said = []
         for k in range(rate // PROBES_PER_S - 1):
-            n += 1
             seq = 1 + n // MACHINES
             payload = b'{"v":1,"boot":"00c0ffee","seq":%d,"t":[%d],"values":%s}' % (seq, now + k, body.encode())
             said.append((machine(enterprise, n % MACHINES).topic("telemetry"), payload))
+            n += 1
         payload = b'{"v":1,"boot":"00c0ffee","seq":%d,"t":[%d],"values":%s}' % (turn, now, body.encode())
         said.append((machine(enterprise, PROBE).topic("telemetry"), payload))
         yield said

@@ -32,6 +32,11 @@ class SharedGaps(Gaps):
         with self._lock:
             return super()._came(*arguments)
 
+    def upto(self, address: Address, boot: str, seq: int, now_s: float) -> None:
+        """As in ``Gaps``."""
+        with self._lock:
+            super().upto(address, boot, seq, now_s)
+
     def missing(self, now_s: float, grace_s: float) -> list[Missing]:
         """As in ``Gaps``."""
         with self._lock:
@@ -89,6 +94,8 @@ class Admission:
     def _admit(self, said: Said, received_ns: int) -> bool:
         """Whether it has come before; raises ContractError."""
         del received_ns
-        address, kind, message, _, counted = said
+        address, kind, message, _, counted, last_seq = said
         again = counted and self.gaps.came(address, message.boot, message.seq, self._batch_s)
+        if last_seq is not None:
+            self.gaps.upto(address, message.boot, last_seq, self._batch_s)
         return self.register.admit(address, kind, message) or again

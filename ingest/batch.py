@@ -52,7 +52,8 @@ class Delivery(Protocol):
 class Said(NamedTuple):
     """One message of the contract, understood.
 
-    ``payload`` is its JSON. ``counted`` says that ``seq`` counts its publisher's messages without a gap.
+    ``payload`` is its JSON. ``counted`` says that ``seq`` counts its publisher's messages without a gap, and
+    ``last_seq`` that this number has been given to a message before this one came; None: nothing is said about it.
     """
 
     address: Address
@@ -60,6 +61,7 @@ class Said(NamedTuple):
     message: Message
     payload: bytes
     counted: bool = True
+    last_seq: int | None = None
 
 
 Understand = Callable[[Delivery], Sequence[Said]]

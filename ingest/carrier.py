@@ -66,13 +66,14 @@ class Carrier:
         self._jitter = jitter
         self._tell = tell
         self._fail = failpoints
-        self._writer = Writer(store, asyncio.sleep, jitter, self._put_off)
+        self._writer = Writer(store, asyncio.sleep, jitter, self._put_off, self._nap)
         self._now = asyncio.get_running_loop().time
         self._wake = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
         self._slots = asyncio.Semaphore(WRITES)
         self._writing: list[float] = []
+        self._store_is_back = asyncio.Event()
 
     def take(self, message: Delivery, qos: int) -> None:
         """Take a message in; called in order of receipt."""
@@ -144,6 +145,7 @@ class Carrier:
     async def _write(self, batch: Batch) -> Mapping[int, tuple[str, str]]:
         """Store what the store takes; the dead letters of the batch."""
         rejected = await self._writer.write(batch.frames) if batch.frames else {}
+        self._store_is_back.set()  # whoever waits to try again need wait no longer
         several = [index for index in rejected if len(batch.owners[index]) > 1]
         if several:
             alone = batch.apart(several)
@@ -164,6 +166,12 @@ class Carrier:
         status.last_message_ns = batch.entries[-1].delivery.received_ns
         self._lags.settle(batch.newest(), self._clock_ns())
         self._tell(None)
+
+    async def _nap(self, seconds: float) -> None:
+        self._store_is_back.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._store_is_back.wait()
 
     def _put_off(self, error: RetryLater) -> None:
         kind = error.kind

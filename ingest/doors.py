@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -19,6 +19,9 @@ from ingest.session import Session
 
 LOOK_S: Final = 0.5
 """How often the seats are looked at; a dead ingester's messages wait about so long."""
+HANDOVER_S: Final = 2.0
+"""How long a seat that is given up waits for its writes. What is not acknowledged by then goes to the next holder, who
+writes it again, which changes nothing; a store that is away must keep nobody from a seat, and us not from the end."""
 _LOG: Final = logging.getLogger("qilu.ingest")
 
 Start = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
@@ -34,6 +37,7 @@ async def together() -> AsyncIterator[Start]:
         raise errors.exceptions[0] from None
 
 
+_Open = tuple[asyncio.Event, asyncio.Task[None]]
 MakeDoor = Callable[[Session, asyncio.Event], Door]
 
 
@@ -70,26 +74,29 @@ class Doors:
             self._seats.close()
 
     async def _divide(self, start: Start, seats: Seats | OwnSeats) -> None:
-        ends: dict[int, tuple[asyncio.Event, asyncio.Task[None]]] = {}
+        ends: dict[int, _Open] = {}
         while not self._stop.is_set():
             if (given := seats.surplus()) is not None:
-                end, task = ends.pop(given)
-                end.set()
-                await task
+                await _close([ends.pop(given)])
                 seats.release(given)
                 _LOG.info("seat %d is given up", given)
             elif (taken := seats.claim()) is not None:
                 end = asyncio.Event()
-                ends[taken] = (end, start(self._keep(self._seat(taken), end)))
+                ends[taken] = (end, start(self._keep(self._seat(taken, seats.count), end)))
                 _LOG.info("seat %d is taken", taken)
                 continue
             await either(self._stop, delay_s=LOOK_S)
-        for end, _ in ends.values():
-            end.set()
+        await _close(list(ends.values()))
 
-    def _seat(self, seat: int) -> Session:
-        topics = [(f"$share/{self._share}/{topic}", qos) for topic, qos in self._session.topics]
-        return replace(self._session, client_id=f"{self._session.client_id}-{seat}", topics=topics)
+    def _seat(self, seat: int, of: int) -> Session:
+        """The session of a seat. Its window is a part of the whole one, for one ingester may have to hold all seats."""
+        session = self._session
+        return replace(
+            session,
+            client_id=f"{session.client_id}-{seat}",
+            topics=[(f"$share/{self._share}/{topic}", qos) for topic, qos in session.topics],
+            receive_maximum=max(1, session.receive_maximum // of),
+        )
 
     async def _keep(self, session: Session, end: asyncio.Event) -> None:
         door = self._make(session, end)
@@ -98,3 +105,16 @@ class Doors:
             await door.run()
         finally:
             self.open.remove(door)
+
+
+async def _close(doors: Sequence[_Open]) -> None:
+    """Have them close, and see to it that they do."""
+    for end, _ in doors:
+        end.set()
+    tasks = [task for _, task in doors]
+    if not tasks:
+        return
+    _, late = await asyncio.wait(tasks, timeout=HANDOVER_S)
+    for task in late:
+        task.cancel()  # it still says goodbye to the broker
+    await asyncio.gather(*late, return_exceptions=True)

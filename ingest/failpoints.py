@@ -14,7 +14,7 @@ from typing import Final
 from contract import ConfigError
 
 VARIABLE: Final = "QILU_FAILPOINT"
-PLACES: Final = ("after-receive", "before-write", "after-write", "before-ack")
+PLACES: Final = ("after-receive", "before-write", "after-write", "before-ack", "after-offline")
 
 
 class Failpoints:

@@ -90,7 +90,7 @@ class _Hole:
 
 
 class _Known:
-    """One stream: the greatest number that came, the holes below it, and whether it comes out of an older state."""
+    """One stream: the greatest number known, the holes up to it, and whether it comes out of an older state."""
 
     __slots__ = ("holes", "old", "top")
 
@@ -119,6 +119,16 @@ class Gaps:
             known.top = seq
             return False
         return seq > 0 and self._came((address, boot), known, seq, now_s)
+
+    def upto(self, address: Address, boot: str, seq: int, now_s: float) -> None:
+        """The publisher says that it has counted up to ``seq``: what of it has not come, only the store may know."""
+        stream = (address, boot)
+        known = self._streams.get(stream)
+        if known is None and seq > 0 and self._has_room():
+            known = self._streams[stream] = _Known(0, [], old=False)
+        if known is not None and seq > known.top:
+            self._dig(stream, known, _Hole(known.top + 1, seq, now_s, _Doubt.MUCH))
+            known.top = seq
 
     def missing(self, now_s: float, grace_s: float) -> list[Missing]:
         """What has surely been missing for longer than the grace, in seconds."""
@@ -156,13 +166,7 @@ class Gaps:
     def state(self) -> list[list[Any]]:
         """Everything as plain data: ``[path, boot, top, missing, unsure]`` per stream, ranges as text."""
         return [
-            [
-                address.path,
-                boot,
-                known.top,
-                text(_ranges(known.holes, _SURE)),
-                text(_ranges(known.holes, (_Doubt.MUCH,))),
-            ]
+            [address.path, boot, known.top, *(text(_ranges(known.holes, doubts)) for doubts in (_SURE, (_Doubt.MUCH,)))]
             for (address, boot), known in self._streams.items()
         ]
 
@@ -284,10 +288,10 @@ def _answered(hole: _Hole, asked: Ranges, absent: Ranges) -> list[_Hole]:
 
 
 def _fit(holes: list[_Hole], top: int) -> bool:
-    """Whether holes stand apart and in order, from 1 on and below the newest number."""
+    """Whether holes stand apart and in order, from 1 on and up to the newest number."""
     end = 0
     for hole in holes:
         if hole.first <= end:
             return False
         end = hole.last
-    return end < top
+    return end <= top

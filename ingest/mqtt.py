@@ -209,22 +209,22 @@ def connect_packet(
     """CONNECT (3.1). The broker is not asked for a maximum packet size: what is longer it would drop in silence."""
     properties = struct.pack("!BIBH", _SESSION_EXPIRY, session_expiry_s, _RECEIVE_MAXIMUM, receive_maximum)
     flags = clean_start << 1 | bool(username) << 7 | (password is not None) << 6
-    body = [_text(client_id)]
+    body = [text(client_id)]
     if will is not None:
         flags |= 1 << 2 | will.qos << 3 | will.retain << 5
-        body += [b"\x00", _text(will.topic), _bytes(will.payload)]
+        body += [b"\x00", text(will.topic), sized_bytes(will.payload)]
     if username:
-        body.append(_text(username))
+        body.append(text(username))
     if password is not None:
-        body.append(_text(password))
-    head = _text("MQTT") + struct.pack("!BBH", 5, flags, keepalive_s)
-    return _packet(0x10, head + _sized(properties) + b"".join(body))
+        body.append(text(password))
+    head = text("MQTT") + struct.pack("!BBH", 5, flags, keepalive_s)
+    return packet(0x10, head + _sized(properties) + b"".join(body))
 
 
 def subscribe_packet(packet_id: int, wanted: Iterable[tuple[str, int]]) -> bytes:
     """SUBSCRIBE (3.8): topic filters, each with the QoS that is wanted."""
-    filters = b"".join(_text(topic) + bytes((qos | _ONLY_WHEN_NEW,)) for topic, qos in wanted)
-    return _packet(0x82, _LENGTH.pack(packet_id) + b"\x00" + filters)
+    filters = b"".join(text(topic) + bytes((qos | _ONLY_WHEN_NEW,)) for topic, qos in wanted)
+    return packet(0x82, _LENGTH.pack(packet_id) + b"\x00" + filters)
 
 
 class Message(NamedTuple):
@@ -239,7 +239,7 @@ class Message(NamedTuple):
 def publish_packet(message: Message, packet_id: int = 0) -> bytes:
     """PUBLISH (3.3), at QoS 0 or 1; ``packet_id`` is for QoS 1."""
     middle = _LENGTH.pack(packet_id) if message.qos else b""
-    return _packet(0x30 | message.qos << 1 | message.retain, _text(message.topic) + middle + b"\x00" + message.payload)
+    return packet(0x30 | message.qos << 1 | message.retain, text(message.topic) + middle + b"\x00" + message.payload)
 
 
 def puback_packets(packet_ids: Sequence[int]) -> bytes:
@@ -317,13 +317,16 @@ def _sized(body: bytes) -> bytes:
             return bytes(head) + body
 
 
-def _packet(head: int, body: bytes) -> bytes:
+def packet(head: int, body: bytes) -> bytes:
+    """A control packet (2.1)."""
     return bytes((head,)) + _sized(body)
 
 
-def _bytes(value: bytes) -> bytes:
+def sized_bytes(value: bytes) -> bytes:
+    """Binary data (1.5.6)."""
     return _LENGTH.pack(len(value)) + value
 
 
-def _text(value: str) -> bytes:
-    return _bytes(value.encode())
+def text(value: str) -> bytes:
+    """A UTF-8 encoded string (1.5.4)."""
+    return sized_bytes(value.encode())

@@ -42,8 +42,8 @@ from ingest.seats import OwnSeats, Seats
 from ingest.session import Session
 from ingest.settings import Settings
 from ingest.sparkplug_door import SparkplugDoor
-from ingest.sparkplug_host import Host
 from ingest.status import Status
+from ingest.subscriber import Inbound
 from ingest.web import serving
 from service import Broker, Heartbeat
 from service.datafiles_io import read_bytes
@@ -124,6 +124,7 @@ class _Ingester:
         if settings.sparkplug_host:
             others.append((lambda topic: topic.startswith(f"{NAMESPACE}/"), sparkplug_heard.understand))
         self._admission = Admission(Formats(others).understand, register, gaps, self._now)
+        failpoints = Failpoints.of(os.environ)
         lags = Lags()
         self._monitor = Monitor(self._client, self._status, self._count, clock_ns, lags, Alarms(), register)
         self._carrier = Carrier(
@@ -137,7 +138,7 @@ class _Ingester:
             clock_ns=clock_ns,
             jitter=jitter,
             tell=self._store_is,
-            failpoints=Failpoints.of(os.environ),
+            failpoints=failpoints,
         )
         # In a share the other ingesters have the numbers that are missing here; there `qilu gaps` asks the store.
         say = self._say if settings.resend else None
@@ -145,8 +146,16 @@ class _Ingester:
         self._doors = Doors(session, settings.share, seats, self._door, stop)
         self._sparkplug = None
         if settings.sparkplug_host:
-            host = Host(settings.sparkplug_host, groups=settings.sparkplug_groups)
-            self._sparkplug = SparkplugDoor(host, session, lambda heard: self._carrier.take(heard, 0), clock_ns)
+            self._sparkplug = SparkplugDoor(
+                settings,
+                session,
+                lambda heard: self._carrier.take(heard, 1),  # its own brake holds back, so nothing is turned away
+                say=self._say,
+                room=lambda: self._carrier.batcher.buffered < settings.receive_maximum,
+                status=self._status,
+                clock_ns=clock_ns,
+                failpoints=failpoints,
+            )
 
     async def run(self) -> None:
         """Run the loops until the doors are closed, or until one of them fails."""
@@ -191,7 +200,7 @@ class _Ingester:
     def _door(self, session: Session, stop: asyncio.Event) -> Door:
         return Door(
             lambda: session,
-            lambda message: self._carrier.take(message, message.qos),
+            self._take if self._sparkplug is None else self._take_and_pass,
             stop=stop,
             drain=self._drain if stop is self._stop else self._carrier.drained,
             tell=self._link_is,
@@ -199,13 +208,21 @@ class _Ingester:
             jitter=self._jitter,
         )
 
+    def _take(self, message: Inbound) -> None:
+        self._carrier.take(message, message.qos)
+
+    def _take_and_pass(self, message: Inbound) -> None:
+        self._carrier.take(message, message.qos)
+        assert self._sparkplug is not None
+        self._sparkplug.overhear(message)
+
     def _door_of(self, sparkplug: SparkplugDoor) -> Door:
         return Door(
             sparkplug.wanted,
             sparkplug.take,
             stop=self._stop,
             drain=self._drain,
-            tell=self._sparkplug_link_is,
+            tell=sparkplug.tell,
             clock_ns=self._clock_ns,
             jitter=self._jitter,
             hooks=sparkplug,
@@ -284,10 +301,6 @@ class _Ingester:
                 _LOG.info("connected to %s as %r", self._where, self._client)
             else:
                 _LOG.warning("%s; trying again until it works", error)
-
-    def _sparkplug_link_is(self, error: str | None) -> None:
-        if error is not None:
-            _LOG.warning("Sparkplug: %s; trying again until it works", error)
 
     def _store_is(self, error: str | None) -> None:
         self._count()

@@ -12,7 +12,9 @@ The standard: ``flock(2)``; on one machine, or a file system that carries such l
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -25,6 +27,9 @@ except ImportError:  # pragma: no cover  # Windows
     fcntl = None  # type: ignore[assignment]
 
 WORKERS: Final = 256
+SEATS: Final = 1024
+_SEAT: Final = re.compile(r"seat-(0|[1-9][0-9]{0,3})\Z", re.ASCII)
+_LOG: Final = logging.getLogger("qilu.ingest")
 
 
 class Seats:
@@ -34,8 +39,12 @@ class Seats:
         directory: shared by all ingesters of the group.
         count: how many seats there are, the same for all.
 
+    A seat that was ever opened stays one of them as long as its file is there, also when ``count`` is less now: the
+    broker still gives its session a part, and somebody must take it.
+
     Attributes:
         held: the seats that are ours.
+        count: how many seats there are now.
         worker: our number among the ingesters, the lowest that was free.
 
     Raises:
@@ -60,6 +69,17 @@ class Seats:
         if found is None:
             raise ConfigError(f"ingest.seats_directory: {self._directory} has {WORKERS} ingesters already")
         self.worker = found
+        if (seats := self.count) > count:
+            _LOG.warning("%s knows of %d seats, not %d: all of them are kept open", directory, seats, count)
+
+    @property
+    def count(self) -> int:  # noqa: D102  # with the attributes
+        count = self._count
+        with contextlib.suppress(OSError):
+            for path in self._directory.iterdir():
+                if (found := _SEAT.match(path.name)) and int(found[1]) < SEATS:
+                    count = max(count, int(found[1]) + 1)
+        return count
 
     def surplus(self) -> int | None:
         """A seat that should be given to somebody else; None when we hold no more than our part."""
@@ -70,10 +90,11 @@ class Seats:
 
         The one to take first is that of our rank, so that ingesters that start together do not meet.
         """
+        count = self.count
         if len(self.held) >= self._part():
             return None
-        for step in range(self._count):
-            seat = (self.worker + step) % self._count
+        for step in range(count):
+            seat = (self.worker + step) % count
             if seat not in self.held and self._lock(f"seat-{seat}"):
                 self.held.add(seat)
                 return seat
@@ -94,7 +115,8 @@ class Seats:
         """How many seats are ours by right: those of our rank among the ingesters that live."""
         others = [number for number in range(WORKERS) if number != self.worker and self._is_alive(number)]
         workers, rank = len(others) + 1, sum(number < self.worker for number in others)
-        return self._count // workers + (rank < self._count % workers)
+        count = self.count
+        return count // workers + (rank < count % workers)
 
     def _is_alive(self, number: int) -> bool:
         path = self._directory / f"worker-{number}"
@@ -133,6 +155,7 @@ class OwnSeats:
         if wrong := [seat for seat in seats if not 0 <= seat < count]:
             raise ConfigError(f"ingest.own_seats: there is no seat {wrong[0]}; there are {count}, from 0")
         self.held: set[int] = set()
+        self.count = count
         self.worker = min(seats)
         self._free = sorted(set(seats))
 

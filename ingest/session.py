@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from ingest.mqtt import Message
 from ingest.settings import Settings
@@ -23,6 +24,7 @@ class Session:
         clean: start anew at each connection and leave nothing behind; otherwise the broker keeps the session for
             ``session_expiry_s`` after the connection.
         will: what the broker says when we vanish.
+        mqtt: the version of MQTT.
     """
 
     host: str
@@ -35,6 +37,7 @@ class Session:
     password: str | None = None
     clean: bool = False
     will: Message | None = None
+    mqtt: Literal["5", "3.1.1"] = "5"
 
     @classmethod
     def of(cls, settings: Settings, broker: Broker, foreign: Sequence[str] = ()) -> Session:

@@ -6,7 +6,7 @@ What it is not: where the broker and the store are; those are ``[broker]`` and `
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
@@ -72,6 +72,14 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sparkplug_groups: Annotated[list[str], Meta(description="Sparkplug groups to listen to; empty: all of them")] = (
         field(default_factory=list)
     )
+    sparkplug_mqtt: Annotated[
+        Literal["5", "3.1.1"],
+        Meta(description="version of MQTT of the Sparkplug connection; of our own topics it is 5"),
+    ] = "5"
+    sparkplug_reorder_s: Annotated[
+        float,
+        Meta(ge=0.0, le=3600, description="Sparkplug's reorder timeout: how long a message waits for an earlier one"),
+    ] = 2.0
     http: Annotated[
         str, Meta(description="HOST:PORT for /health, /metrics and /status (docs/monitoring.md); empty: none")
     ] = ""

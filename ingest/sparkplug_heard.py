@@ -62,7 +62,10 @@ def understand(delivery: Delivery) -> Sequence[batch.Said]:
         raise ContractError("bad-topic", f"{delivery.topic[:200]!r} has not passed the Sparkplug host")
     if delivery.refusal is not None:
         raise delivery.refusal
-    return [batch.Said(said.address, said.kind, said.message, said.payload) for said in delivery.said]
+    return [
+        batch.Said(said.address, said.kind, said.message, said.payload, last_seq=said.last_seq)
+        for said in delivery.said
+    ]
 
 
 @dataclass(frozen=True, slots=True)

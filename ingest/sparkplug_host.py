@@ -46,6 +46,7 @@ class Host:
 
     Attributes:
         counters: what happened.
+        roster: who is known.
 
     Raises:
         ConfigError: the identifier or a group can stand in no topic.
@@ -74,7 +75,7 @@ class Host:
         self._primary = primary
         self._connect_ms = 0
         self._online = False
-        self._roster = Roster(self._limits, int(reorder_s * 1000), self.counters)
+        self.roster = Roster(self._limits, int(reorder_s * 1000), self.counters)
         self._waiting: dict[tuple[str, str], Node] = {}
         self._asking: dict[tuple[str, str], Node] = {}
         self._held_bytes = 0
@@ -82,7 +83,7 @@ class Host:
         self._heard: list[Heard] = []
         self._publish: list[Publish] = []
         self._marks: list[Mark] = []
-        self._session = Session(self._roster, self.counters, self._marks.append, self._doubt)
+        self._session = Session(self.roster, self.counters, self._marks.append, self._doubt)
 
     @property
     def due_ms(self) -> int | None:
@@ -96,7 +97,7 @@ class Host:
         """Nodes and devices whose values are not current: group, node, device, and whether it is offline for sure."""
         return [
             (node.group, node.node, device, not thing.online)
-            for node in self._roster
+            for node in self.roster
             for device, thing in node.things()
             if thing.stale
         ]
@@ -124,7 +125,7 @@ class Host:
     def disconnected(self, now_ms: int) -> Step:
         """The connection is gone: all that is known may be out of date, and nothing that waits will be completed."""
         self._online = False
-        for node in self._roster:
+        for node in self.roster:
             self._pass(node, node.window.flush())
             node.window.forget()
             for device, thing in node.things():
@@ -175,7 +176,7 @@ class Host:
 
     def command(self, address: Address, command: Command, now_ms: int) -> Publish:
         """A command of the contract, as DCMD, or as NCMD to a gateway; raises ContractError when it is too large."""
-        node = self._roster.find(address.enterprise, address.site)
+        node = self.roster.find(address.enterprise, address.site)
         return say_command(address, None if node is None else node.gateway, command, now_ms)
 
     def _take_state(self, topic: str, payload: bytes) -> None:
@@ -188,7 +189,7 @@ class Host:
 
     def _take(self, frame: Frame) -> None:
         where, now_ms = frame.where, frame.received_ms
-        node = self._roster.find(where.group, where.node)
+        node = self.roster.find(where.group, where.node)
         if where.type == "NDEATH":
             if node is not None and self._session.is_death_of(node, frame):
                 self._pass(node, node.window.flush())  # what came before it
@@ -199,7 +200,7 @@ class Host:
             seq = frame.said.seq
             if seq is None or seq >= CYCLE:
                 raise ContractError("invalid", f"{where.type} with the number {seq}")
-            node = self._roster.node(where.group, where.node, now_ms)
+            node = self.roster.node(where.group, where.node, now_ms)
             if where.type == "NBIRTH":
                 self._birth(node, seq, frame)
             else:

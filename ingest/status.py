@@ -15,6 +15,7 @@ from typing import Final
 from historian.base import Frame, Value
 from ingest.batch import Counters
 from ingest.lag import OTHER
+from ingest.sparkplug_heard import Counters as SparkplugCounters
 
 MEASUREMENT: Final = "ingest"
 PATIENCE_S: Final = 15.0
@@ -86,6 +87,9 @@ class Status:
         disks: the used share, 0 to 1, of the file systems that matter, by what each is for.
         ahead_s, ahead_stream: how far the newest event time lies ahead of its receipt, and whose it is.
         store_denied: whether ``store_error`` is about who we are (401, 403), which waiting does not mend.
+        sparkplug: what the Sparkplug host counts; None: there is none.
+        sparkplug_online: whether its connection stands, and it has said that it is online.
+        sparkplug_error: what is wrong with its connection; None when nothing is.
     """
 
     connected: bool = False
@@ -126,11 +130,15 @@ class Status:
     ahead_s: float = 0.0
     ahead_stream: str = ""
     store_denied: bool = False
+    sparkplug: SparkplugCounters | None = None
+    sparkplug_online: bool = False
+    sparkplug_error: str | None = None
+    sparkplug_error_since_s: float | None = None
 
     @property
     def last_error(self) -> str | None:
         """What is wrong now, the link first; None when nothing is."""
-        return self.link_error or self.store_error
+        return self.link_error or self.sparkplug_error or self.store_error
 
     def count(self, counters: Counters) -> None:
         """Take over the counters of the batcher."""
@@ -175,6 +183,13 @@ class Status:
         self.link_error_since_s = None if error is None else self.link_error_since_s or now_s
         return news
 
+    def sparkplug_link(self, error: str | None, now_s: float) -> bool:
+        """The same of the Sparkplug host's connection."""
+        news = error != self.sparkplug_error
+        self.sparkplug_error = error
+        self.sparkplug_error_since_s = None if error is None else self.sparkplug_error_since_s or now_s
+        return news
+
     def store(self, error: str | None, now_s: float, *, denied: bool = False) -> bool:
         """Note that the store and the dead letters work (None) or why they do not; returns whether that is news.
 
@@ -190,6 +205,7 @@ class Status:
         """What the health check should complain about: what has been wrong for longer than a hiccup."""
         for error, since_s in (
             (self.link_error, self.link_error_since_s),
+            (self.sparkplug_error, self.sparkplug_error_since_s),
             (self.store_error, self.store_error_since_s),
         ):
             if error is not None and since_s is not None and now_s - since_s > PATIENCE_S:

@@ -1,4 +1,4 @@
-"""One MQTT 5 connection that acknowledges a message when it is durable, and not before.
+"""One MQTT connection that acknowledges a message when it is durable, and not before.
 
 What it is: ``connect`` makes one connection, with a persistent session or a clean one (OASIS MQTT 5.0, 4.1 and 4.4);
 each message comes out as an ``Inbound`` whose ``acknowledge`` releases its PUBACK, in whatever order the caller calls,
@@ -21,6 +21,7 @@ from typing import Final
 from contract import LinkError
 from ingest import mqtt
 from ingest.mqtt import Message, Other, Published
+from ingest.mqtt311 import WIRES
 from ingest.session import Session
 
 CONNECT_TIMEOUT_S: Final = 10.0
@@ -80,7 +81,8 @@ class Link(asyncio.Protocol):
         self._session = session
         self._take = take
         self._clock_ns = clock_ns
-        self._reader = mqtt.Reader()
+        self._wire = WIRES[session.mqtt]
+        self._reader = self._wire.reader()
         self._transport: asyncio.Transport | None = None
         self._listening = True
         self._pending = self._pending_bytes = 0
@@ -112,17 +114,22 @@ class Link(asyncio.Protocol):
         if self.lost.is_set():
             raise LinkError(self.reason)
         if not message.qos:
-            self._send(mqtt.publish_packet(message))
+            self._send(self._wire.publish(message, 0))
             return
         packet_id = self._next_id()
         answer = self._published[packet_id] = self._loop.create_future()
-        self._send(mqtt.publish_packet(message, packet_id))
+        self._send(self._wire.publish(message, packet_id))
         try:
             code = await answer
         finally:
             self._published.pop(packet_id, None)
         if code >= 0x80:
             raise LinkError(f"the broker refuses a message to {message.topic[:200]!r}: {mqtt.reason(code)}")
+
+    def brake(self, *, on: bool) -> None:
+        """Read no more for now: messages of QoS 0 fill no window of the broker's, so this is all that holds them."""
+        if on is not self._paused:
+            self._read(more=not on)
 
     def stop_listening(self) -> None:
         """Take no more messages in; what comes now stays unacknowledged, and with that the broker's."""
@@ -157,7 +164,7 @@ class Link(asyncio.Protocol):
         self._heard_s = self._loop.time()
         session = self._session
         self._send(
-            mqtt.connect_packet(
+            self._wire.connect(
                 session.client_id,
                 clean_start=session.clean,
                 keepalive_s=KEEPALIVE_S,
@@ -189,7 +196,7 @@ class Link(asyncio.Protocol):
         """The connection is gone, whoever ended it."""
         why = self.reason
         if not self.ready.done():
-            why = "the broker closed the connection before it was ready; does it speak MQTT 5?"
+            why = f"the broker closed the connection before it was ready; does it speak MQTT {self._session.mqtt}?"
         self._fail(LinkError(f"{why}: {exc}" if exc else why))
 
     def _message(self, packet: Published, now_ns: int) -> None:
@@ -206,7 +213,7 @@ class Link(asyncio.Protocol):
         if not self.ready.done() and packet.type not in (mqtt.SUBACK, mqtt.DISCONNECT, mqtt.PUBACK, mqtt.PINGRESP):
             self._welcome(packet)
         elif packet.type == mqtt.SUBACK:
-            self._granted(mqtt.refused(mqtt.suback(packet), self._session.topics))
+            self._granted(mqtt.refused(self._wire.suback(packet), self._session.topics))
         elif packet.type == mqtt.PUBACK:
             packet_id, code = mqtt.puback(packet)
             if (answer := self._published.get(packet_id)) is not None and not answer.done():
@@ -218,11 +225,11 @@ class Link(asyncio.Protocol):
 
     def _welcome(self, packet: Other) -> None:
         """CONNACK: subscribe, every time, for a broker may have forgotten the session."""
-        answer = mqtt.connack(packet)
+        answer = self._wire.connack(packet)
         if answer.code:
             raise LinkError(f"the broker refuses us: {mqtt.reason(answer.code)}")
         self.session_present = answer.session_present
-        self._send(mqtt.subscribe_packet(self._next_id(), self._session.topics))
+        self._send(self._wire.subscribe(self._next_id(), self._session.topics))
         if answer.session_present:
             # The subscription stands since the last time. The embedded broker holds the SUBACK back while its window
             # is full of messages that we have not acknowledged, and those may wait for the store.

@@ -42,13 +42,15 @@ class Writer:
     """Writes frames into a store, with patience.
 
     ``sleep`` waits that many seconds, ``jitter`` draws from [0, 1), ``on_retry`` hears of every answer that means
-    "later".
+    "later". ``nap``, where it is given, is waited in instead where the store did not ask for a time: whoever knows that
+    the store is back may end it early.
     """
 
     store: Historian
     sleep: Callable[[float], Awaitable[None]]
     jitter: Callable[[], float]
     on_retry: Callable[[RetryLater], None]
+    nap: Callable[[float], Awaitable[None]] | None = None
 
     async def write(self, frames: Sequence[Frame]) -> dict[int, str]:
         """Store every frame that the store takes; returns index -> reason for each one that it refuses."""
@@ -78,6 +80,7 @@ class Writer:
             except RetryLater as error:
                 attempt += 1
                 self.on_retry(error)
-                await self.sleep(backoff_s(attempt, self.jitter(), error.after_s))
+                rest = self.sleep if self.nap is None or error.after_s is not None else self.nap
+                await rest(backoff_s(attempt, self.jitter(), error.after_s))
             else:
                 return

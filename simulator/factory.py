@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
+from msgspec.structs import replace
 
 from contract import Address, CommandRow, Reply, ReplyRow
 from simulator import kernel, signals
@@ -76,6 +77,7 @@ class Factory:
         self._boot = boot
         self._said_ns = start_ns
         self._done: list[tuple[Address, ReplyRow]] = []
+        self._replied_ns: dict[Address, int] = {}
         kernel.place(self.plant, self._bookings.first(start_ns))
         kernel.fill(self.plant)
 
@@ -162,10 +164,12 @@ class Factory:
         ]
 
     def reply(self, address: Address, row: ReplyRow) -> Outgoing:
-        """The answer to a command, as the next message of who was asked."""
+        """The answer to a command, as the next message of who was asked; no two of its answers are of one time."""
+        t_ns = max(row.t, self._replied_ns.get(address, -1) + 1)
+        self._replied_ns[address] = t_ns
         speaker = next((h.speaker for h in self._houses if h.site.enterprise == address.enterprise), None)
         seq = speaker.next_seq(address) if speaker else 1
-        return Outgoing.of(address, Reply(boot=self._boot, seq=seq, rows=[row]))
+        return Outgoing.of(address, Reply(boot=self._boot, seq=seq, rows=[replace(row, t=t_ns)]))
 
     def closing(self) -> list[Outgoing]:
         """The last meter readings and the deaths, at the plant time reached."""

@@ -62,3 +62,24 @@ def test_live() -> None:
     assert figures["machines_heard"] >= 20
     assert figures["unacknowledged"] == 0
     assert 0 < figures["lag_p50_s"] <= figures["lag_max_s"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    find_program("mosquitto") is None or find_program("influxd") is None,
+    reason="mosquitto or influxd is neither on the PATH nor in .servers/bin",
+)
+def test_ingest() -> None:
+    figures = bench("ingest", "--scale", "0.01", "--outage", "2")
+    assert {(one["shape"], one["store"]) for one in figures["paths"]} == {
+        (shape, store) for shape in ("live", "history") for store in ("influx", "duckdb")
+    }
+    for one in figures["paths"]:
+        rows = 1 if one["shape"] == "live" else 60
+        assert one["values_per_s"] == pytest.approx(one["messages_per_s"] * rows * 8, rel=0.02)
+        assert one["rss_mb"] > 0
+    live = figures["paths"][0]
+    assert figures["limits"]["live_20000_messages_per_s"] == pytest.approx(live["messages_per_s"] / 20_000, abs=0.001)
+    away = figures["outage"]
+    assert away["stored"] == away["sent"] > 0
+    assert 0 < figures["latency"]["p50_s"] <= figures["latency"]["p99_s"]

@@ -106,3 +106,18 @@ def test_an_error_that_is_no_answer_is_not_swallowed() -> None:
 @given(attempt=st.integers(1, 10_000), jitter=st.floats(0, 1, exclude_max=True))
 def test_waits_are_bounded_from_both_sides(attempt: int, jitter: float) -> None:
     assert 0.1 < backoff_s(attempt, jitter) <= LONGEST_WAIT_S
+
+
+def test_a_nap_may_end_early_but_not_the_wait_that_the_store_asked_for() -> None:
+    store = MemoryStore()
+    store.faults = [RetryLater("down"), RetryLater("busy", after_s=3.0)]
+    slept: list[tuple[str, float]] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(("sleep", seconds))
+
+    async def nap(seconds: float) -> None:
+        slept.append(("nap", seconds))
+
+    asyncio.run(Writer(store, sleep, lambda: 0.0, lambda _error: None, nap).write([frame(1)]))
+    assert slept == [("nap", 0.125), ("sleep", 3.0)]

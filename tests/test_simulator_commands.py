@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from factory_runs import DAY_NS, HOUR_NS, MINUTE_NS, START, all_rows, ask, factory, machine, park_of, two
 
-from contract import Address
+from contract import Address, CommandRow, decode
 from simulator.factory import Factory
 from simulator.happenings import NEVER, Doing, OrderEvent
 from simulator.kernel import act, layout
@@ -184,3 +184,13 @@ def test_nobody_hurries_the_orders_of_another_enterprise() -> None:
     a, b = (site.gateway for site in two().sites)
     assert ask(made, a, "set_priority", arguments=arguments).status == "refused"
     assert ask(made, b, "set_priority", arguments=arguments).status == "done"
+
+
+def test_two_answers_of_one_moment_have_times_of_their_own() -> None:
+    made = factory(HOME)
+    made.skip(START + HOUR_NS)
+    rows = [CommandRow(t=made.now_ns, command=f"c-{n}", action="stop") for n in range(3)]
+    said = [made.reply(STAMP, made.command(STAMP, row)[0]) for row in rows]
+    times = [row.t for one in said for row in decode("reply", one.payload).rows]  # type: ignore[attr-defined]
+    assert times == sorted(set(times))
+    assert times[0] - made.now_ns < len(times) + 3, "a nanosecond each, no more"
