@@ -145,6 +145,7 @@ def _factory_flags(sub: argparse.ArgumentParser, *, length: str, history: str, s
     sub.add_argument("--fault", dest="faults", action="append", default=[], metavar="TEXT", help=_FAULT_HELP)
     sub.add_argument("--catalogue", type=Path, metavar="DIR", help=_CATALOGUE_HELP)
     sub.add_argument("--ledger", type=Path, metavar="FILE", help=ledger)
+    sub.add_argument("--wire", choices=("json", "sparkplug"), help="how the factory speaks (default: json)")
     sub.add_argument("--json", action="store_true", help="print the result as one JSON object")
 
 
@@ -163,6 +164,7 @@ def _factory(options: argparse.Namespace) -> SimulateOptions:
         faults=tuple(options.faults),
         catalogue=options.catalogue,
         ledger=options.ledger,
+        wire=options.wire,
         as_json=options.json,
     )
 

@@ -125,10 +125,10 @@ class _Demo:
             ingester = start(self._ingest(ends["ingest"]))
             analyst = start(self._analyse(ends["analytics"]))
             # Before the first subscription a broker keeps nothing: what is published then is gone.
-            await _until(lambda: self._ingested.connected)
+            await _until(self._listening)
             async with status_line(self._pipeline):
                 await self._simulate(stop)
-                await _until(self._drained)
+                await _until(self._ended)
             ends["ingest"].set()
             await ingester
             ends["analytics"].set()
@@ -148,7 +148,8 @@ class _Demo:
         )
 
     def _ingest(self, stop: asyncio.Event) -> Coroutine[Any, Any, None]:
-        settings = IngestSettings(dead_letters=str(self._run.dead_letters))
+        host = "qilu-demo" if self._simulator.wire == "sparkplug" else ""
+        settings = IngestSettings(dead_letters=str(self._run.dead_letters), sparkplug_host=host)
         return ingest(settings, self._broker, self._store, stop=stop, clock_ns=time.time_ns, status=self._ingested)
 
     async def _analyse(self, stop: asyncio.Event) -> None:
@@ -182,6 +183,16 @@ class _Demo:
             lag_ms=ingested.last_write_lag_ms,
             connected=ingested.connected,
         )
+
+    def _listening(self) -> bool:
+        """Whether all subscriptions stand: of a Sparkplug host as well, for its messages are not kept for it."""
+        ingested = self._ingested
+        return ingested.connected and (ingested.sparkplug_online or self._simulator.wire == "json")
+
+    def _ended(self) -> bool:
+        """Whether nothing more will come: over Sparkplug, a node's farewell is its last word."""
+        host = self._ingested.sparkplug
+        return self._drained() and (host is None or not (host.nodes_online or host.held))
 
     def _drained(self) -> bool:
         """Whether the ingester has settled as many messages as the broker has acknowledged.

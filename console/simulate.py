@@ -51,6 +51,7 @@ class SimulateOptions:
     catalogue: Path | None = None
     enterprise: str | None = None
     ledger: Path | None = None
+    wire: str | None = None
     broker: str = "mqtt://127.0.0.1:1883"
     dry_run: bool = False
     as_json: bool = False
@@ -78,6 +79,7 @@ def settings_of(options: SimulateOptions) -> Settings:
         "enterprise": options.enterprise,
         "start": options.start or None,
         "ledger": str(options.ledger) if options.ledger else None,
+        "wire": options.wire,
         "faults": list(options.faults),
         "history_h": None if options.history_s is None else options.history_s / 3600,
         "duration_s": _wall_s(options.duration_s, speed) if options.wall_s is None else options.wall_s,

@@ -29,6 +29,8 @@ NAME_WORD: Final = "name"
 Name = Annotated[str, Meta(description=NAME_WORD)]
 """Of a sensor or a counter; ``check_names`` says which there may be."""
 NAME_PATTERN: Final = r"[a-z][a-z0-9_]{0,62}"
+WrittenName = Annotated[str, Meta(pattern=rf"\A{NAME_PATTERN}\Z", description="lower case, digits and _")]
+"""A name in a file, where each is looked at once."""
 Text = Annotated[str, Meta(max_length=200)]
 Money = Annotated[float, Meta(description="in the currency that the birth names")]
 

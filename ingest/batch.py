@@ -3,7 +3,7 @@
 What it is: the ingester's core as values and plain functions. It keeps what comes in in order of receipt, says when a
 batch is due, reads it, and after the write says which messages are dead letters. Its counters obey a conservation law,
 exact at every moment: ``received = written + duplicate + dead_lettered + buffered``.
-What it is not: a loop. Time comes in as an argument; the broker, the store and the disk are in ``run.py``. What a
+What it is not: a loop. Time comes in as an argument; the broker, the store and the disk are in ``carrier.py``. What a
 payload means is in ``formats.py``, and who may come in twice or not at all in ``admission.py``.
 
 A message is read when its batch is taken, not when it comes: what waits is a few bytes, and reading may go on in

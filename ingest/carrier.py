@@ -38,6 +38,7 @@ class Carrier:
         status: kept up to date.
         clock_ns, jitter: ns UTC; draws from [0, 1).
         tell: called with what is wrong with the store, None when it works.
+        failpoints: places to die at, for the tests.
     """
 
     def __init__(

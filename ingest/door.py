@@ -47,7 +47,7 @@ class Door:
         wanted: whose messages, from which broker; asked before each connection.
         take: called with each message, in order of receipt.
         stop: set it to end.
-        drain: waited for at the end, before the connection is closed: what came in is to be acknowledged.
+        drain: waited for at the end, before the connection is closed: what it brought is to be acknowledged.
         tell: called with what is wrong with the link, None when it works.
         clock_ns: ns UTC.
         jitter: draws from [0, 1) that spread the waits.
@@ -66,7 +66,7 @@ class Door:
         take: Take,
         *,
         stop: asyncio.Event,
-        drain: Callable[[], Awaitable[None]],
+        drain: Callable[[Link], Awaitable[None]],
         tell: Callable[[str | None], None],
         clock_ns: Callable[[], int],
         jitter: Callable[[], float],
@@ -121,7 +121,7 @@ class Door:
             await either(self._stop, link.lost.wait())
             if self._stop.is_set():
                 link.stop_listening()
-                await self._drain()
+                await self._drain(link)
                 await self._hooks.ending(link)
             else:
                 self.taken_over += link.taken_over

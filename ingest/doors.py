@@ -1,4 +1,4 @@
-"""All sessions of one ingester: its own, or its seats of a shared subscription.
+"""All sessions of one ingester: its own, or its seats of a group.
 
 What it is: opens a door for each session that is ours and closes it when it is somebody else's.
 What it is not: a connection (``door.py``), nor the division of the seats (``seats.py``).
@@ -21,7 +21,7 @@ LOOK_S: Final = 0.5
 """How often the seats are looked at; a dead ingester's messages wait about so long."""
 HANDOVER_S: Final = 2.0
 """How long a seat that is given up waits for its writes. What is not acknowledged by then goes to the next holder, who
-writes it again, which changes nothing; a store that is away must keep nobody from a seat, and us not from the end."""
+writes it again, which changes nothing: a store that is away must keep nobody from a seat."""
 _LOG: Final = logging.getLogger("qilu.ingest")
 
 Start = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
@@ -46,21 +46,40 @@ class Doors:
 
     Args:
         session: the session, or the pattern of those of a group.
-        share: the group's name; empty: one session of our own.
+        share: name of the shared subscription; empty: none.
         seats: how the sessions of the group are divided; None without a group.
         make: makes a door for a session, which ends with the event.
         stop: set it to end.
+        partitions: instead of ``share``: the topic filters of each seat.
     """
 
     def __init__(
-        self, session: Session, share: str, seats: Seats | OwnSeats | None, make: MakeDoor, stop: asyncio.Event
+        self,
+        session: Session,
+        share: str,
+        seats: Seats | OwnSeats | None,
+        make: MakeDoor,
+        stop: asyncio.Event,
+        *,
+        partitions: Sequence[Sequence[str]] = (),
     ) -> None:
         self._session = session
         self._share = share
+        self._partitions = partitions
         self._seats = seats
         self._make = make
         self._stop = stop
         self.open: list[Door] = []
+
+    @property
+    def connected(self) -> bool:
+        """Whether every session that is ours has a connection now."""
+        return bool(self.open) and all(door.link is not None for door in self.open)
+
+    @property
+    def whole(self) -> bool:
+        """Whether no part of the messages goes to another ingester."""
+        return self._seats is None or len(self._seats.held) == self._seats.count
 
     async def run(self) -> None:
         """Until the end, or until a door fails."""
@@ -77,7 +96,7 @@ class Doors:
         ends: dict[int, _Open] = {}
         while not self._stop.is_set():
             if (given := seats.surplus()) is not None:
-                await _close([ends.pop(given)])
+                await _close([ends.pop(given)], HANDOVER_S)
                 seats.release(given)
                 _LOG.info("seat %d is given up", given)
             elif (taken := seats.claim()) is not None:
@@ -86,17 +105,17 @@ class Doors:
                 _LOG.info("seat %d is taken", taken)
                 continue
             await either(self._stop, delay_s=LOOK_S)
-        await _close(list(ends.values()))
+        await _close(list(ends.values()), None)
 
     def _seat(self, seat: int, of: int) -> Session:
         """The session of a seat. Its window is a part of the whole one, for one ingester may have to hold all seats."""
         session = self._session
-        return replace(
-            session,
-            client_id=f"{session.client_id}-{seat}",
-            topics=[(f"$share/{self._share}/{topic}", qos) for topic, qos in session.topics],
-            receive_maximum=max(1, session.receive_maximum // of),
-        )
+        if self._partitions:
+            topics = [(topic, 1) for topic in self._partitions[seat]]
+        else:
+            topics = [(f"$share/{self._share}/{topic}", qos) for topic, qos in session.topics]
+        window = max(1, session.receive_maximum // of)
+        return replace(session, client_id=f"{session.client_id}-{seat}", topics=topics, receive_maximum=window)
 
     async def _keep(self, session: Session, end: asyncio.Event) -> None:
         door = self._make(session, end)
@@ -107,14 +126,14 @@ class Doors:
             self.open.remove(door)
 
 
-async def _close(doors: Sequence[_Open]) -> None:
-    """Have them close, and see to it that they do."""
+async def _close(doors: Sequence[_Open], within_s: float | None) -> None:
+    """Have them close, and see to it that they do in time."""
     for end, _ in doors:
         end.set()
     tasks = [task for _, task in doors]
     if not tasks:
         return
-    _, late = await asyncio.wait(tasks, timeout=HANDOVER_S)
+    _, late = await asyncio.wait(tasks, timeout=within_s)
     for task in late:
         task.cancel()  # it still says goodbye to the broker
     await asyncio.gather(*late, return_exceptions=True)

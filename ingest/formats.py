@@ -33,7 +33,7 @@ class Formats:
     """Chooses by the topic.
 
     Args:
-        others: topic prefix -> what understands such topics.
+        others: of each other format, whether a topic is its own, and what understands it. The first one is asked.
     """
 
     def __init__(

@@ -26,7 +26,7 @@ from ingest.alarms import Alarms
 from ingest.batch import Limits
 from ingest.carrier import Carrier
 from ingest.deadletter import DeadLetters
-from ingest.door import Door
+from ingest.door import Door, either
 from ingest.doors import Doors, together
 from ingest.failpoints import Failpoints
 from ingest.formats import Formats
@@ -43,7 +43,7 @@ from ingest.session import Session
 from ingest.settings import Settings
 from ingest.sparkplug_door import SparkplugDoor
 from ingest.status import Status
-from ingest.subscriber import Inbound
+from ingest.subscriber import Inbound, Link
 from ingest.web import serving
 from service import Broker, Heartbeat
 from service.datafiles_io import read_bytes
@@ -202,7 +202,7 @@ class _Ingester:
             lambda: session,
             self._take if self._sparkplug is None else self._take_and_pass,
             stop=stop,
-            drain=self._drain if stop is self._stop else self._carrier.drained,
+            drain=self._drain_link,
             tell=self._link_is,
             clock_ns=self._clock_ns,
             jitter=self._jitter,
@@ -221,12 +221,18 @@ class _Ingester:
             sparkplug.wanted,
             sparkplug.take,
             stop=self._stop,
-            drain=self._drain,
+            drain=self._drain_link,
             tell=sparkplug.tell,
             clock_ns=self._clock_ns,
             jitter=self._jitter,
             hooks=sparkplug,
         )
+
+    async def _drain_link(self, link: Link) -> None:
+        """Have what one connection has brought written, as far as there is time: others go on, or all end."""
+        await either(self._stop, link.settled.wait(), delay_s=DRAIN_S)
+        if self._stop.is_set():
+            await self._drain()
 
     async def _drain(self) -> None:
         """Have what is batched written, as far as there is time."""

@@ -1,10 +1,10 @@
-"""Which sessions of a shared subscription are this process's: seats that several ingesters divide among themselves.
+"""Which sessions of a group are this process's: seats that several ingesters divide among themselves.
 
-What it is: a broker hands each message of a shared subscription (MQTT 5.0, 4.8.2) to one session of the group. One
-that nobody opens keeps its messages to itself, so when an ingester dies for good they would be stranded. Here the
-sessions are seats with fixed names, more or as many as there are ingesters, and each ingester holds the locks of its
-seats in a directory that all of them share. The system lets go of a dead process's locks at once: another one takes the
-seat, and with it the session and all that waits in it.
+What it is: a group of sessions divides the messages, by topics of their own or by a shared subscription (MQTT 5.0,
+4.8.2). One that nobody opens keeps its messages to itself, so when an ingester dies for good they would be stranded.
+Here the sessions are seats with fixed names, more or as many as there are ingesters, and each ingester holds the locks
+of its seats in a directory that all of them share. The system lets go of a dead process's locks at once: another one
+takes the seat, and with it the session and all that waits in it.
 What it is not: for hosts that share no directory. There each replica is told its seats (``ingest.own_seats``).
 The standard: ``flock(2)``; on one machine, or a file system that carries such locks (NFS 4).
 """
@@ -38,9 +38,10 @@ class Seats:
     Args:
         directory: shared by all ingesters of the group.
         count: how many seats there are, the same for all.
+        fixed: there never are more, for each has topics of its own.
 
-    A seat that was ever opened stays one of them as long as its file is there, also when ``count`` is less now: the
-    broker still gives its session a part, and somebody must take it.
+    Unless they are fixed, a seat that was ever opened stays one of them as long as its file is there, also when
+    ``count`` is less now: the broker still gives its session a part, and somebody must take it.
 
     Attributes:
         held: the seats that are ours.
@@ -51,9 +52,10 @@ class Seats:
         ConfigError: the directory cannot be used, or there are too many ingesters.
     """
 
-    def __init__(self, directory: str | Path, count: int) -> None:
+    def __init__(self, directory: str | Path, count: int, *, fixed: bool = False) -> None:
         self.held: set[int] = set()
         self._count = count
+        self._fixed = fixed
         self._directory = Path(directory)
         self._locks: dict[str, int] = {}
         if fcntl is None:  # pragma: no cover
@@ -75,6 +77,8 @@ class Seats:
     @property
     def count(self) -> int:  # noqa: D102  # with the attributes
         count = self._count
+        if self._fixed:
+            return count
         with contextlib.suppress(OSError):
             for path in self._directory.iterdir():
                 if (found := _SEAT.match(path.name)) and int(found[1]) < SEATS:

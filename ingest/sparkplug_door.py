@@ -112,6 +112,7 @@ class SparkplugDoor(Hooks):
         self._link = link
         self._obey(self._host.connected(self._now_ms()))
         self._status.sparkplug_online = True
+        _LOG.info("Sparkplug: connected over MQTT %s", self._mqtt)
 
     async def ending(self, link: Link) -> None:
         """Tell that it is going, and wait until the broker knows."""
@@ -132,11 +133,8 @@ class SparkplugDoor(Hooks):
 
     def tell(self, error: str | None) -> None:
         """Note what is wrong with the connection; None: it works."""
-        if self._status.sparkplug_link(error, asyncio.get_running_loop().time()):
-            if error is None:
-                _LOG.info("Sparkplug: connected over MQTT %s", self._mqtt)
-            else:
-                _LOG.warning("Sparkplug: %s; trying again until it works", error)
+        if self._status.sparkplug_link(error, asyncio.get_running_loop().time()) and error is not None:
+            _LOG.warning("Sparkplug: %s; trying again until it works", error)
 
     async def tick(self) -> None:
         """Look now and then whether something is due, until cancelled."""

@@ -3,7 +3,7 @@
 What it is: ``connect`` makes one connection, with a persistent session or a clean one (OASIS MQTT 5.0, 4.1 and 4.4);
 each message comes out as an ``Inbound`` whose ``acknowledge`` releases its PUBACK, in whatever order the caller calls,
 so the caller keeps the order of receipt (4.6).
-What it is not: a loop that reconnects. ``run.py`` decides when, and only after everything that an old connection
+What it is not: a loop that reconnects. ``door.py`` decides when, and only after everything that an old connection
 brought is settled. A message knows the connection that brought it: an acknowledgement of an old one has no way to a
 new one, where its packet identifier already means another message.
 
@@ -66,7 +66,7 @@ class Link(asyncio.Protocol):
 
     Attributes:
         lost: set when nothing more will come; ``reason`` says why.
-        settled: set when, after that, everything it brought at QoS 1 is acknowledged on our side.
+        settled: set when we take no more in, and everything that came at QoS 1 is acknowledged on our side.
         session_present: whether the broker still knew our session.
         taken_over: whether the broker has given our session to another client.
     """
@@ -99,9 +99,8 @@ class Link(asyncio.Protocol):
         """Owe the PUBACK of one message; those of one turn of the loop leave together."""
         self._pending -= 1
         self._pending_bytes -= size
+        self._note()
         if self.lost.is_set():
-            if self._pending <= 0:
-                self.settled.set()
             return
         if not self._due:
             self._loop.call_soon(self._send_due)
@@ -134,6 +133,7 @@ class Link(asyncio.Protocol):
     def stop_listening(self) -> None:
         """Take no more messages in; what comes now stays unacknowledged, and with that the broker's."""
         self._listening = False
+        self._note()
 
     async def close(self) -> None:
         """Send the acknowledgements that are due and end the connection; the broker keeps a persistent session."""
@@ -260,6 +260,10 @@ class Link(asyncio.Protocol):
         window = WINDOWS * self._session.receive_maximum
         return self._listening and (self._pending > window or self._pending_bytes > WINDOW_BYTES)
 
+    def _note(self) -> None:
+        if not self._listening and self._pending <= 0:
+            self.settled.set()
+
     def _read(self, *, more: bool) -> None:
         self._paused = not more
         self._heard_s = self._loop.time()
@@ -294,8 +298,7 @@ class Link(asyncio.Protocol):
         self.reason = why
         self._listening = False
         self.lost.set()
-        if self._pending <= 0:
-            self.settled.set()
+        self._note()
         self._due.clear()
         if self._timer is not None:
             self._timer.cancel()

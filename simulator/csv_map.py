@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Meta, Struct
 
 from contract import Address
-from contract.parts import Name, Text
+from contract.parts import Text, WrittenName
 
 EPOCHS: Final = {"epoch_s": 1_000_000_000, "epoch_ms": 1_000_000, "epoch_us": 1_000, "epoch_ns": 1}
 """Formats that count from 1970-01-01 UTC -> nanoseconds in one of their units."""
@@ -97,7 +97,7 @@ class CounterColumn(_Part, frozen=True, kw_only=True):
     ] = "interval"
     split_by: Annotated[str | None, Meta(description="column whose labels split the amounts")] = None
     labels: Annotated[
-        dict[str, Name],
+        dict[str, WrittenName],
         Meta(description="label -> name of one more counter, which counts the rows of that label alone"),
     ] = {}
 
@@ -116,8 +116,8 @@ class CsvMap(_Part, frozen=True, kw_only=True):
     device: Device
     time: Time
     csv: Csv = Csv()
-    sensors: dict[Name, SensorColumn] = {}
-    counters: dict[Name, CounterColumn] = {}
+    sensors: dict[WrittenName, SensorColumn] = {}
+    counters: dict[WrittenName, CounterColumn] = {}
     tariff: Tariff | None = None
 
     @property

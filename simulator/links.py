@@ -27,6 +27,7 @@ from simulator.resend import Resends
 from simulator.settings import Settings
 from simulator.sparkplug_client import Mqtt
 from simulator.sparkplug_numbers import BirthNumbers
+from simulator.sparkplug_primary import PrimaryHost
 from simulator.sparkplug_publisher import SparkplugPublisher
 
 _LOG: Final = logging.getLogger("qilu.simulator")
@@ -35,17 +36,18 @@ MAX_WAITING: Final = 1000
 
 
 class Sparkplug(NamedTuple):
-    """That gateways are to speak Sparkplug B: where birth numbers are remembered, and over which MQTT."""
+    """That gateways are to speak Sparkplug B: where birth numbers are remembered, over which MQTT, and for whom."""
 
     numbers: BirthNumbers
     mqtt: Mqtt
+    primary_host: str = ""
 
 
 def sparkplug_of(settings: Settings) -> Sparkplug | None:
     """What ``simulator.wire`` asks for; None: the JSON wire."""
     if settings.wire == "json":
         return None
-    return Sparkplug(BirthNumbers(settings.sparkplug_memory), settings.sparkplug_mqtt)
+    return Sparkplug(BirthNumbers(settings.sparkplug_memory), settings.sparkplug_mqtt, settings.sparkplug_primary_host)
 
 
 class Links:
@@ -88,6 +90,7 @@ class Links:
                 on_message=on_command,
                 keep_trying=keep_trying,
                 mqtt=sparkplug.mqtt,
+                primary=PrimaryHost(sparkplug.primary_host) if sparkplug.primary_host else None,
                 sleep=sleep,
             )
             if sparkplug is not None

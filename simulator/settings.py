@@ -68,6 +68,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sparkplug_mqtt: Annotated[
         Literal["5", "3.1.1"], Meta(description="version of MQTT that the edge nodes speak; of the JSON wire it is 5")
     ] = "5"
+    sparkplug_primary_host: Annotated[
+        str,
+        Meta(description="Sparkplug host without which nothing is published; empty: it does not matter who listens"),
+    ] = ""
     heartbeat: Annotated[str, Meta(description="file for the health check; empty: none")] = ""
     memory: Annotated[
         str, Meta(description="file that remembers how far was told, so that a restart goes on there; empty: none")

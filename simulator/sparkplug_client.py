@@ -1,13 +1,14 @@
 """The MQTT client of an edge node.
 
 What it is: aiomqtt's client with what Sparkplug asks of a connection: a clean session that ends with the link, the
-NDEATH as its will, and the two ways to go: with that will, or without a word.
+NDEATH as its will, the two ways to go: with that will, or without a word; and the wait for a primary host.
 What it is not: the protocol (``sparkplug_edge.py``), nor the mending of links (``sparkplug_publisher.py``).
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,15 +20,18 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from contract import ContractError
 from contract.sparkplug import Publish
 from service import Broker
+from simulator.sparkplug_primary import STATE_QOS, PrimaryHost
 
-__all__ = ["EdgeClient", "Mqtt", "MqttError", "client_of"]
+__all__ = ["EdgeClient", "HostWait", "Mqtt", "MqttError", "client_of", "end"]
 
 Mqtt = Literal["5", "3.1.1"]
 TIMEOUT_S: Final = 10.0
 KEEP_ALIVE_S: Final = 30
 COMMANDS_WAITING: Final = 1000
+_LOG: Final = logging.getLogger("qilu.publisher")
 
 _AT_ONCE: Final = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
 """Nagle's algorithm would hold a short message back until the broker's system acknowledges the last: up to 40 ms."""
@@ -46,8 +50,11 @@ class EdgeClient(aiomqtt.Client):
         """Done when the connection has ended."""
         return self._disconnected
 
-    async def leave(self, mqtt: Mqtt) -> None:
-        """Send DISCONNECT; in MQTT 5 with the reason that lets the broker publish the will all the same."""
+    async def leave(self, mqtt: Mqtt, last: Publish | None) -> None:
+        """Say the last word and DISCONNECT; in MQTT 5 with the reason that lets the broker publish the will as well."""
+        with suppress(MqttError):  # the link is lost: then the will says it
+            if last is not None:
+                await self.publish(last.topic, last.payload, qos=last.qos)
         if mqtt == "5" and not self.gone.done():
             self._client.disconnect(reasoncode=ReasonCode(PacketTypes.DISCONNECT, identifier=_WITH_WILL))
             await asyncio.wait({self.gone}, timeout=TIMEOUT_S)
@@ -95,3 +102,62 @@ def client_of(broker: Broker, client_id: str, will: Publish, mqtt: Mqtt) -> Edge
         socket_options=_AT_ONCE,
         **clean,
     )
+
+
+class HostWait:
+    """The primary host of an edge node, and the waiting for it; without one there is nothing to wait for."""
+
+    def __init__(self, primary: PrimaryHost | None) -> None:
+        self._primary = primary
+        self._online = asyncio.Event()
+
+    @property
+    def filters(self) -> list[tuple[str, int]]:
+        """What to subscribe to, with the QoS."""
+        return [] if self._primary is None else [(self._primary.topic, STATE_QOS)]
+
+    def begin(self) -> None:
+        """A session begins: who has a primary host waits for its STATE (``…-birth-publish-phid-wait``)."""
+        if self._primary is None:
+            self._online.set()
+        else:
+            self._primary.connecting()
+            self._online.clear()
+
+    async def online(self, client: EdgeClient | None) -> None:
+        """Wait until births may be published; raises MqttError when the link is lost meanwhile."""
+        if client is None or self._online.is_set():
+            return
+        _LOG.info("waiting for the primary host")
+        waits: set[asyncio.Future[Any]] = {asyncio.ensure_future(self._online.wait()), client.gone}
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits - {client.gone}:
+                wait.cancel()
+        if not self._online.is_set():
+            raise MqttError("connection lost")
+
+    def is_state(self, topic: str) -> bool:
+        """Whether the host speaks there."""
+        return self._primary is not None and topic == self._primary.topic
+
+    def hear(self, payload: bytes) -> bool:
+        """Its STATE; returns whether the session must end. What is none is logged, and changes nothing."""
+        assert self._primary is not None
+        try:
+            gone = self._primary.hear(payload)
+        except ContractError as error:
+            _LOG.warning("a STATE was not understood: %s", error)
+            return False
+        (self._online.set if self._primary.online else self._online.clear)()
+        return gone
+
+
+async def end(task: asyncio.Task[None] | None) -> None:
+    """Cancel a task and see it off."""
+    while task is not None and not task.done():
+        task.cancel()  # again: a wait that ends as it is cancelled swallows the cancellation (Python 3.11)
+        await asyncio.wait({task}, timeout=0.1)
+    if task is not None and not task.cancelled() and task.exception() is not None:
+        _LOG.warning("the link's keeper has ended: %s", task.exception())

@@ -19,7 +19,6 @@ import random
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from itertools import takewhile
 from typing import Final
@@ -28,9 +27,10 @@ from contract import Address, ContractError, LinkError, encode
 from contract.sparkplug import Publish
 from service import Broker
 from simulator.outgoing import Outgoing
-from simulator.sparkplug_client import EdgeClient, Mqtt, MqttError, client_of
+from simulator.sparkplug_client import EdgeClient, HostWait, Mqtt, MqttError, client_of, end
 from simulator.sparkplug_edge import EdgeNode
 from simulator.sparkplug_numbers import BirthNumbers
+from simulator.sparkplug_primary import PrimaryHost
 
 FIRST_BACK_OFF_S: Final = 0.2
 LAST_BACK_OFF_S: Final = 10.0
@@ -50,6 +50,7 @@ class SparkplugPublisher:
         on_message: called with topic and payload of each command, as on the JSON wire; None: commands are ignored.
         keep_trying: wait for a broker that is not there yet, for ever; otherwise the first connection must succeed.
         mqtt: the version of MQTT.
+        primary: the host without which nothing is published; None: it does not matter who listens.
         clock_ns: the time that payloads state.
         sleep, jitter: how to wait, and a number in [0, 1) that spreads the reconnecting of many.
 
@@ -71,6 +72,7 @@ class SparkplugPublisher:
         on_message: Callable[[str, bytes], None] | None = None,
         keep_trying: bool = False,
         mqtt: Mqtt = "5",
+        primary: PrimaryHost | None = None,
         clock_ns: Callable[[], int] = time.time_ns,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
@@ -85,6 +87,7 @@ class SparkplugPublisher:
         self._on_message = on_message
         self._keep_trying = keep_trying
         self._mqtt: Mqtt = mqtt
+        self._host = HostWait(primary)
         self._clock_ns = clock_ns
         self._sleep = sleep
         self._jitter = jitter
@@ -115,18 +118,15 @@ class SparkplugPublisher:
 
     async def __aexit__(self, kind: type[BaseException] | None, *error: object) -> None:
         keeper, self._keeper = self._keeper, None
-        await _end(keeper)
+        await end(keeper)
         client, self._client = self._client, None
         await self._stop_listening()
         if client is None:
             return
-        farewell = self._node.farewell(self._now_ms())
-        if kind is not None or farewell is None or client.gone.done():
+        if kind is not None or client.gone.done():
             await client.vanish()
             return
-        with suppress(MqttError):  # the link is lost: then the will says it
-            await client.publish(farewell.topic, farewell.payload, qos=farewell.qos)
-        await client.leave(self._mqtt)
+        await client.leave(self._mqtt, self._node.farewell(self._now_ms()))
 
     async def listening(self, within_s: float) -> bool:
         """Wait until commands are subscribed to; False when that takes longer."""
@@ -150,6 +150,7 @@ class SparkplugPublisher:
                 try:
                     if self._client is None:
                         await self._connect(give_up=False)
+                    await self._host.online(self._client)
                     await self._send(waiting)
                 except MqttError as error:
                     _LOG.warning("%s: %s; %d messages to send", self._place, error, len(waiting))
@@ -167,6 +168,7 @@ class SparkplugPublisher:
                 try:
                     await self._hang_up()
                     await self._connect(give_up=False)
+                    await self._host.online(self._client)
                     async with self._line:
                         if self._node.ready:
                             await self._births()
@@ -216,6 +218,7 @@ class SparkplugPublisher:
         while True:
             number = self._numbers.next(self._node.name)
             will = self._node.connect(number, self._now_ms())
+            self._host.begin()
             client = client_of(self._broker, self._client_id, will, self._mqtt)
             client.opened = partial(self._numbers.use, self._node.name, number)
             try:
@@ -234,9 +237,16 @@ class SparkplugPublisher:
                 self._listener = asyncio.ensure_future(self._hear(client))
                 return
 
+    async def _end_session(self, client: EdgeClient) -> None:
+        """The primary host is gone, so are we, and begin anew (``…-termination-host-offline``)."""
+        _LOG.warning("%s: the primary host is offline: the session ends", self._place)
+        async with self._line:
+            await client.leave(self._mqtt, self._node.farewell(self._now_ms()))
+
     async def _subscribe(self, client: EdgeClient) -> None:
-        codes = await client.subscribe(self._node.filters)
-        for (topic, _), code in zip(self._node.filters, codes, strict=False):
+        filters = [*self._node.filters, *self._host.filters]
+        codes = await client.subscribe(filters)
+        for (topic, _), code in zip(filters, codes, strict=False):
             if getattr(code, "is_failure", False):
                 _LOG.warning("%s: %s refused: %s; check the rights of the user", self._place, topic, code)
         self._subscribed.set()
@@ -246,7 +256,10 @@ class SparkplugPublisher:
         try:
             async for message in client.messages:
                 topic, payload = str(message.topic), message.payload
-                if message.retain:  # nobody's wish of now: commands are never retained (6.4.23, 6.4.24)
+                if isinstance(payload, bytes) and self._host.is_state(topic):
+                    if self._host.hear(payload):
+                        await self._end_session(client)
+                elif message.retain:  # nobody's wish of now: commands are never retained (6.4.23, 6.4.24)
                     _LOG.warning("%s: a retained command is ignored: %s", self._place, topic[:200])
                 elif isinstance(payload, bytes):
                     await self._obey(topic, payload)
@@ -270,7 +283,7 @@ class SparkplugPublisher:
     async def _stop_listening(self) -> None:
         listener, self._listener = self._listener, None
         self._subscribed.clear()
-        await _end(listener)
+        await end(listener)
 
     async def _hang_up(self) -> None:
         client, self._client = self._client, None
@@ -284,11 +297,3 @@ class SparkplugPublisher:
         longest_s = min(FIRST_BACK_OFF_S * 2.0**self._failures, LAST_BACK_OFF_S)
         self._failures += 1
         await self._sleep(longest_s * (0.5 + 0.5 * self._jitter()))
-
-
-async def _end(task: asyncio.Task[None] | None) -> None:
-    while task is not None and not task.done():
-        task.cancel()  # again: a wait that ends as it is cancelled swallows the cancellation (Python 3.11)
-        await asyncio.wait({task}, timeout=0.1)
-    if task is not None and not task.cancelled() and task.exception() is not None:
-        _LOG.warning("the link's keeper has ended: %s", task.exception())

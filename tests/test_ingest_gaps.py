@@ -237,7 +237,7 @@ def test_the_state_comes_back_whole() -> None:
         [7],
         [["a/b", BOOT, 3, "", ""]],
         [[A.path, BOOT, "3", "", ""]],
-        [[A.path, BOOT, 3, "3", ""]],
+        [[A.path, BOOT, 3, "4", ""]],
         [[A.path, BOOT, 3, "1", "1"]],
         [[A.path, BOOT, 3, "x", ""]],
         [[A.path, BOOT, 3, "0-1", ""]],

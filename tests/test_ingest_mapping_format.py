@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from mapping_cases import NOON, example
 
@@ -11,9 +13,10 @@ from contract import Birth, decode
 from historian.base import Query
 from historian.duck import DuckHistorian
 from ingest.admission import Admission
-from ingest.batch import read
 from ingest.formats import Formats
+from ingest.gaps import Gaps
 from ingest.mapping_format import foreign
+from ingest.register import Register
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,10 @@ HEARD = [
 FORMATS = [foreign(example("zigbee2mqtt")), foreign(example("vendor_plain"))]
 
 
+def _desk(formats: Sequence[Any]) -> Admission:
+    return Admission(Formats(formats).understand, Register(), Gaps(), lambda: 0.0)
+
+
 async def _stored(store: DuckHistorian) -> dict[str, dict[int, object]]:
     found: dict[str, dict[int, object]] = {}
     for kind, field in (("telemetry", "temperature"), ("meter", "energy_wh"), ("state", "state"), ("birth", "body")):
@@ -50,13 +57,12 @@ async def _stored(store: DuckHistorian) -> dict[str, dict[int, object]]:
 
 
 def test_every_delivery_is_points_or_a_dead_letter_and_twice_is_a_duplicate() -> None:
-    admission = Admission()
-    understand = Formats(FORMATS).understand
-    first = read(HEARD, understand, admission.admit)
+    desk = _desk(FORMATS)
+    first = desk.open(HEARD)
     refused = {entry.delivery.topic: entry.refusal.reason for entry in first.entries if entry.refusal}
     assert refused == {"zigbee2mqtt/a": "no-value", "zigbee2mqtt/a/availability": "bad-topic"}
     assert not any(entry.duplicate for entry in first.entries)
-    again = read(HEARD, understand, admission.admit)
+    again = desk.open(HEARD)
     assert all(entry.duplicate or entry.refusal for entry in again.entries)
     assert first.rows == 26 + 2  # and a birth for each of the two devices
     assert again.rows == 26
@@ -67,7 +73,7 @@ async def _twice() -> list[dict[str, dict[int, object]]]:
     async with DuckHistorian(":memory:") as store:
         for _ in range(2):  # as after a restart: nothing is remembered, all comes again
             formats = [foreign(example("zigbee2mqtt")), foreign(example("vendor_plain"))]
-            batch = read(HEARD, Formats(formats).understand, Admission().admit)
+            batch = _desk(formats).open(HEARD)
             await store.write(batch.frames)
             seen.append(await _stored(store))
     return seen

@@ -1,7 +1,7 @@
 """Fixtures of the fault-injection suite, and its report.
 
 Each test of the catalogue is named by its identifier (``test_a05_…``). With ``QILU_CHAOS_REPORT=FILE`` each appends one
-JSON line to that file: what was measured, how it ended, the seed. ``python -m tests.chaos.table FILE`` makes the table.
+JSON line to that file: what was measured, how it ended, the seed. ``python tests/chaos/table.py FILE`` makes the table.
 ``QILU_CHAOS_SEED`` replays a seed, ``QILU_CHAOS_LONG=1`` runs the long forms, ``QILU_LIVE=required`` fails instead of
 skipping where a server is absent.
 """
@@ -11,26 +11,19 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
-from scene import LONG, Stage
-from servers import Influxd, Mosquitto, find_program
+
+sys.path.insert(0, str(Path(__file__).parent))  # what the tests share stands beside them
+
+from scene import LONG, Stage, needed_program
+from servers import Influxd, Mosquitto
 
 _FIGURES = pytest.StashKey[dict[str, object]]()
 _SEED = 20_261_122
-
-
-def needed_program(name: str) -> str:
-    """The path of a server; skips the test, or fails it with ``QILU_LIVE=required``, where it is absent."""
-    program = find_program(name)
-    if program is not None:
-        return program
-    reason = f"{name} is neither on the PATH nor in .servers/bin"
-    if os.environ.get("QILU_LIVE") == "required":
-        pytest.fail(reason + ", and QILU_LIVE=required")
-    pytest.skip(reason)
 
 
 @pytest.fixture
@@ -80,7 +73,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """One line of the report for each test of the catalogue."""
     report = yield
-    found = re.match(r"test_([ab]\d\d)", item.name)
+    found = re.match(r"test_([abn]\d\d)", item.name)
     path = os.environ.get("QILU_CHAOS_REPORT")
     if path and found and (report.when == "call" or (report.when == "setup" and report.skipped)):
         line = {

@@ -17,12 +17,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 from influx_oracle import count_rows, read_points
-from ingest_plant import Name, Point, Points, Said, names_of
+from ingest_plant import Name, Point, Points, Said, names_of, stored_points
 from load import KINDS, RATE, Ledger, Load, stream
 from packets import Speaker, publish
-from servers import Influxd, Mosquitto
+from servers import Influxd, Mosquitto, find_program
 from worker import Watch, Worker
+
+from historian import Query, open_store
 
 LONG = bool(os.environ.get("QILU_CHAOS_LONG"))
 """The long forms: the catalogue's own durations instead of those that fit into every run."""
@@ -99,7 +102,7 @@ class Stage:
         worker = Worker(
             broker_url or self.broker.url, store_url or self.store_url, self.folder / "ingester", settings, environ
         )
-        scene = Scene(self, worker, said or stream(self.seed))
+        scene = Scene(self, worker, said or stream(self.seed), store_url or self.store_url)
         async with worker.watched():
             try:
                 if start:
@@ -112,8 +115,9 @@ class Stage:
 class Scene:
     """An ingester, the load on it and the ledger."""
 
-    def __init__(self, stage: Stage, worker: Worker, said: Iterator[Said]) -> None:
+    def __init__(self, stage: Stage, worker: Worker, said: Iterator[Said], store_url: str) -> None:
         self.stage = stage
+        self.store_url = store_url
         self.worker = worker
         self.ledger = Ledger()
         self.said = said
@@ -175,6 +179,8 @@ class Scene:
         It gives up, and leaves it to the judgement to say what is missing, when nothing moves for ``still_s``.
         """
         await self.silence()
+        if self.store_url.startswith("duckdb:"):
+            return await self._quiet()
         wanted = len(self.ledger.points(self.ledger.acked))
         began = moved = time.monotonic()
         seen = -1
@@ -190,13 +196,34 @@ class Scene:
             await self.worker.until(lambda status: status["buffered"] == 0 or time.monotonic() > quiet + still_s)
         return time.monotonic() - began
 
+    async def _quiet(self) -> float:
+        """Wait until three beats in a row say that nothing comes and nothing is under way: a file has one reader."""
+        began = time.monotonic()
+        seen: list[tuple[float, int]] = []
+
+        def still(status: Mapping[str, Any]) -> bool:
+            if seen and (seen[-1][1] != status["received"] or status["buffered"]):
+                seen.clear()
+            if not seen or status["time"] > seen[-1][0]:
+                seen.append((status["time"], status["received"]))
+            return len(seen) >= 3
+
+        await self.worker.until(still, 60)
+        return time.monotonic() - began
+
     async def judge(self, *, end: bool = True, strangers: Iterable[Name] = ()) -> Verdict:
         """End the ingester and compare; ``strangers`` are names in the store that the ledger need not know."""
         if end and self.worker.alive:
             await asyncio.sleep(1.1)  # one more beat, with the last counters
             await self.worker.end()
-        stored = await asyncio.to_thread(read_points, self.stage.influxd, self.stage.bucket, KINDS)
-        return compare(self.ledger, stored, self.rows(), self.watch, strangers)
+        if self.store_url.startswith("duckdb:"):
+            async with open_store(self.store_url) as store:
+                stored = await stored_points(store, KINDS)
+                rows = sum([len(await store.read(Query(kind, ("_seq",)))) for kind in KINDS])
+        else:
+            stored = await asyncio.to_thread(read_points, self.stage.influxd, self.stage.bucket, KINDS)
+            rows = self.rows()
+        return compare(self.ledger, stored, rows, self.watch, strangers)
 
 
 def compare(ledger: Ledger, stored: Points, rows: int, watch: Watch, strangers: Iterable[Name] = ()) -> Verdict:
@@ -250,6 +277,17 @@ def proven(verdict: Verdict, least: int = 500) -> None:
     assert verdict.beats > 0, verdict
     assert verdict.unlawful == 0, verdict
     assert verdict.rss_mib <= RSS_MIB, verdict
+
+
+def needed_program(name: str) -> str:
+    """The path of a server; skips the test, or fails it with ``QILU_LIVE=required``, where it is absent."""
+    program = find_program(name)
+    if program is not None:
+        return program
+    reason = f"{name} is neither on the PATH nor in .servers/bin"
+    if os.environ.get("QILU_LIVE") == "required":
+        pytest.fail(reason + ", and QILU_LIVE=required")
+    pytest.skip(reason)
 
 
 def port_of(url: str) -> int:

@@ -1,4 +1,4 @@
-"""``python -m tests.chaos.table REPORT…``: the table of faults out of the suite's reports, as Markdown.
+"""``python tests/chaos/table.py REPORT…``: the table of faults out of the suite's reports, as Markdown.
 
 What it is: the catalogue (``catalogue.tsv``: identifier, fault, injection, pass criterion) joined with what the runs
 measured (JSON lines, see ``conftest.py``). Of a test that ran more often, such as once per parameter, the figures are
@@ -51,7 +51,7 @@ def _row(name: str, said: tuple[str, str, str], runs: list[Mapping[str, Any]]) -
 def main(files: list[str]) -> int:
     """Print the table; 2 without a report."""
     if not files:
-        print("usage: python -m tests.chaos.table REPORT…", file=sys.stderr)
+        print("usage: python tests/chaos/table.py REPORT…", file=sys.stderr)
         return 2
     lines = [json.loads(line) for file in files for line in Path(file).read_text(encoding="utf-8").splitlines()]
     print("\n".join((*HEAD, *rows(lines))))

@@ -33,6 +33,26 @@ def test_a01_the_ingester_is_killed_twenty_times(stage: Stage) -> None:
     asyncio.run(story())
 
 
+@pytest.mark.slow
+def test_a01_into_duckdb(stage: Stage) -> None:
+    """The same into a file: nothing torn, nothing twice."""
+
+    async def story() -> None:
+        draw = random.Random(stage.seed)
+        async with stage.scene(store_url=f"duckdb:{stage.folder / 'store.duckdb'}") as scene:
+            scene.talk()
+            for _ in range(int(long(20, 5))):
+                await asyncio.sleep(draw.uniform(0.0, 0.5))
+                scene.worker.kill()
+                await scene.worker.start()
+            await scene.settle()
+            verdict = await scene.judge()
+        stage.report(verdict)
+        proven(verdict)
+
+    asyncio.run(story())
+
+
 def test_a02_sigterm_under_load(stage: Stage) -> None:
     async def story() -> None:
         async with stage.scene() as scene:
@@ -60,7 +80,7 @@ def test_a03_sigkill_at_a_failpoint(stage: Stage, point: str) -> None:
         async with store.standing(), stage.scene(store_url=store.url) as scene:
             await scene.say(100)
             await scene.settle()
-            scene.worker.kill()
+            await scene.worker.end()  # with every acknowledgement sent
             scene.worker.environ["QILU_FAILPOINT"] = f"{point}:1"
             scene.worker.launch()
             await scene.say(500, rate=2000)

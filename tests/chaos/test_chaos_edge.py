@@ -86,7 +86,7 @@ class Simulator:
     def log(self) -> str:
         return (self._folder / "simulator-log").read_text(errors="replace")
 
-    async def acked(self, count: int, timeout_s: float = 90) -> None:
+    async def acked(self, count: float, timeout_s: float = 90) -> None:
         """Wait until the broker has acknowledged so many messages, by the ledger."""
         deadline = time.monotonic() + timeout_s
         while len(said(self.ledger, "a")) < count:
@@ -110,14 +110,13 @@ def said(ledger: Path, word: str) -> set[Name]:
 
 
 def stored(stage: Stage) -> set[Name]:
-    """What the store has, by name; wills, which nobody counts, left out."""
+    """What the store has of the publishers, by name; wills, which nobody counts, and commands left out."""
     found: set[Name] = set()
-    for kind in KINDS:
+    for kind in KINDS.keys() - {"command"}:
         for series in ask(stage.influxd, stage.bucket, f'SELECT _boot, _seq FROM "{kind}" GROUP BY *'):
             path = "/".join(series["tags"][level] for level in LEVELS)
-            for _, boot, seq in series["values"]:
-                assert seq is not None, (path, kind, boot, series["values"][:3])
-            found |= {(path, boot, seq) for _, boot, seq in series["values"] if seq > 0}
+            found |= {(path, boot, seq) for _, boot, seq in series["values"] if boot and seq}
+            # (What is being written is half there for a moment: a point may have no ``_seq`` yet.)
     return found
 
 
@@ -171,46 +170,33 @@ def silent(lost: set[Name], has: set[Name]) -> set[Name]:
 async def made_good(stage: Stage, scene: Scene, simulator: Simulator, least: int) -> None:
     """The report names exactly what the ledger misses; then it is asked for, and nothing is missing any more."""
     await simulator.live()
-    print("STEP 1", 'await simulator.live()', time.monotonic())
     simulator.signal(signal.SIGSTOP)  # so that the report and the ledger speak of the same moment
     await quiet(stage)
-    print("STEP 2", 'await quiet(stage)', time.monotonic())
     report = await gaps(stage)
-    print("STEP 3", 'report = await gaps(stage)', time.monotonic())
     has = stored(stage)
-    print("STEP 4", 'has = stored(stage)', time.monotonic())
     simulator.signal(signal.SIGCONT)
     lost = said(simulator.ledger, "a") - has
-    print("STEP 5", 'lost = said(simulator.ledger, "a") - has', time.monotonic())
     hidden = silent(lost, has)
     assert len(lost) >= least, "nothing was lost that could be found"
     assert named(report) == lost - hidden, (len(named(report)), len(lost), len(hidden))
     began = time.monotonic()
     resent = await gaps(stage, "--resend", "--broker", stage.broker.url)
-    print("STEP 6", 'resent = await gaps(stage, "--resend", "', time.monotonic())
     await quiet(stage, 0.5)
-    print("STEP 7", 'await quiet(stage, 0.5)', time.monotonic())
     healed_s = time.monotonic() - began
     left = lost - hidden - stored(stage)
-    print("STEP 8", 'left = lost - hidden - stored(stage)', time.monotonic())
     assert not left, f"{len(left)} are missing still\n{resent['resent']}\n{simulator.log()}"
-    # The last words of everybody show the gaps of those who were silent; the next start has the buffer still.
     await simulator.end()
-    print("STEP 9", 'await simulator.end()', time.monotonic())
     first = said(simulator.ledger, "p")
-    simulator.start(ledger=stage.folder / "second", start="2026-12-05T00:00:00Z", history_h=0.1)
-    await simulator.live()
-    print("STEP 10", 'await simulator.live()', time.monotonic())
-    await gaps(stage, "--resend", "--broker", stage.broker.url)
-    print("STEP 11", 'await gaps(stage, "--resend", "--broker"', time.monotonic())
-    await simulator.end()
-    print("STEP 12", 'await simulator.end()', time.monotonic())
+    if (
+        hidden
+    ):  # the last words of everybody show the gaps of those who were silent; the next start has the buffer still
+        simulator.start(ledger=stage.folder / "second", start="2026-04-02T00:00:00Z", history_h=0.1)
+        await simulator.live()
+        await gaps(stage, "--resend", "--broker", stage.broker.url)
+        await simulator.end()
     await quiet(stage)
-    print("STEP 13", 'await quiet(stage)', time.monotonic())
     await scene.worker.end()
-    print("STEP 14", 'await scene.worker.end()', time.monotonic())
     has = stored(stage)
-    print("STEP 15", 'has = stored(stage)', time.monotonic())
     left, unexpected = first - has, has - first - said(stage.folder / "second", "p")
     stage.report(
         published=len(first),
@@ -227,11 +213,9 @@ async def made_good(stage: Stage, scene: Scene, simulator: Simulator, least: int
     assert not scene.watch.broken
 
 
-
-
 BY_HAND = {"resend": "false"}
 """So that the report is of everything that was lost, and not of what the ingester has not asked for yet."""
-FAST = {"start": "2026-11-20T00:00:00Z", "history_h": 48.0, "history_telemetry_s": 2, "speed": 5.0}
+FAST = {"start": "2026-03-02T00:00:00Z", "history_h": long(48, 24), "history_telemetry_s": 60, "speed": 5.0}
 
 
 @pytest.mark.slow
@@ -246,11 +230,11 @@ def test_a06_the_broker_is_killed_while_the_ingester_is_away(stage: Stage) -> No
                 await simulator.acked(200)
                 await quiet_births(stage)
                 scene.worker.kill()
-                await simulator.acked(len(said(simulator.ledger, "a")) + 2000)
+                await simulator.acked(len(said(simulator.ledger, "a")) + long(2000, 700))
                 stage.broker.kill()
                 stage.broker.start()
                 await scene.worker.start()
-                await made_good(stage, scene, simulator, least=1000)
+                await made_good(stage, scene, simulator, least=int(long(1000, 300)))
             finally:
                 simulator.kill()
 
@@ -269,7 +253,7 @@ def test_a06_the_ingester_asks_by_itself(stage: Stage) -> None:
                 await simulator.acked(200)
                 await quiet_births(stage)
                 scene.worker.kill()
-                await simulator.acked(len(said(simulator.ledger, "a")) + 1000)
+                await simulator.acked(len(said(simulator.ledger, "a")) + 500)
                 stage.broker.kill()
                 stage.broker.start()
                 await scene.worker.start()
@@ -314,20 +298,20 @@ async def quiet_births(stage: Stage) -> None:
 @pytest.mark.slow
 def test_a08_the_brokers_queue_overflows(stage: Stage) -> None:
     stage.broker.stop()
-    stage.broker.options |= {"max_queued_messages": "1000", "max_inflight_messages": "100"}
+    stage.broker.options |= {"max_queued_messages": str(int(long(1000, 200))), "max_inflight_messages": "100"}
     stage.broker.start()
 
     async def story() -> None:
-        simulator = Simulator(stage, **FAST | {"history_h": 72.0})
+        simulator = Simulator(stage, **FAST | {"history_h": long(72, 24)})
         async with stage.scene(settings=BY_HAND) as scene:
             simulator.start()
             try:
                 await simulator.acked(200)
                 await quiet_births(stage)
                 scene.worker.kill()
-                await simulator.acked(len(said(simulator.ledger, "a")) + 5000)
+                await simulator.acked(len(said(simulator.ledger, "a")) + long(5000, 1000))
                 await scene.worker.start()
-                await made_good(stage, scene, simulator, least=2000)
+                await made_good(stage, scene, simulator, least=int(long(2000, 300)))
             finally:
                 simulator.kill()
 
@@ -340,7 +324,7 @@ def test_a20_silence_between_the_simulator_and_the_broker(stage: Stage) -> None:
     async def story() -> None:
         proxy = FaultProxy(stage.broker.port)
         async with proxy.laid(), stage.scene() as scene:
-            simulator = Simulator(stage, proxy.mqtt, start="2026-11-20T00:00:00Z", history_h=2.0, speed=60.0)
+            simulator = Simulator(stage, proxy.mqtt, start="2026-03-02T00:00:00Z", history_h=2.0, speed=60.0)
             simulator.start()
             try:
                 await simulator.acked(300)

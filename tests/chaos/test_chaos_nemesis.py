@@ -204,7 +204,7 @@ class Nemesis:
 
 
 @pytest.mark.slow
-def test_nemesis(stage: Stage) -> None:
+def test_n01_nemesis(stage: Stage) -> None:
     seconds = long(600, 60)
     print(f"seed {stage.seed}: replay with QILU_CHAOS_SEED={stage.seed}")
 

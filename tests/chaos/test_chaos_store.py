@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import needed_program
-from scene import BACK_S, RATE, Scene, Stage, long, proven
+from scene import BACK_S, RATE, Scene, Stage, long, needed_program, proven
 from scripted_store import Reply, ScriptedStore, Write
 from servers import Influxd
 

@@ -95,6 +95,7 @@ def test_b12_packets_that_are_none(stage: Stage) -> None:
     async def story() -> None:
         async with stage.scene() as scene:
             scene.talk()
+            await asyncio.sleep(1.5)
             outcome = {name: await answer_to(stage.broker.port, data) for name, data in bad.items()}
             speaker = Speaker(stage.broker.port, "after", lambda number, code: None)
             await speaker.open()

@@ -1,129 +1,175 @@
-"""The clients of the Sparkplug scenario: a shell for the host, and an instrument that plays a foreign edge node.
+"""The clients of the Sparkplug scenario: the ingester as host, an operator, and a misbehaving foreign node.
 
-What it is: paho around ``ingest.sparkplug_host.Host``, with both versions of MQTT and both ways to go; it notes what
-the host says of itself as ``Told`` events. The instrument sends what a good client never would.
-What it is not: the ingester's own shell, nor judged by the checker (the instrument).
+What it is: ``python -m ingest`` with the host switched on, whose log says what no wire can show; who commands over the
+contract's own topics; and the instrument, which sends what a good client never would.
+What it is not: judged by the checker (the operator and the instrument).
 """
 
 from __future__ import annotations
 
+import ast
+import asyncio
 import json
-import socket
+import os
+import re
+import signal
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 import paho.mqtt.client as paho
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
+from servers import ROOT
 
 from console.sparkplug_hearing import SETTING
 from console.sparkplug_mqtt import Told
 from console.sparkplug_world import Event
-from contract.sparkplug import Publish
+from contract import Address, Command, CommandRow, Message, Reply, decode, encode
 from contract.sparkplug_payload import DataType, Metric, Payload, encode_payload
-from ingest.sparkplug_heard import Heard, Step
-from ingest.sparkplug_host import Host
+from historian import Query, Table, open_store
 
-TICK_S = 0.02
 HOST_ID = "qilu-test"
 INSTRUMENT = "instrument"
+_HOST = re.compile(r"Sparkplug host '([^']*)' with a reorder timeout of (\S+) s")
+_MARK = re.compile(r"Sparkplug: (online|offline|stale) as of (\S+): '([^']*)'( itself)?(?: devices (\[.*\]))?$")
 
 
 def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class HostShell:
-    """A host application on a connection of its own; a context manager that leaves as ``leave`` says."""
+class IngesterHost:
+    """``python -m ingest`` as a host application; a context manager that leaves as ``disconnect`` says.
+
+    What it logs of itself becomes ``Told`` events.
+    """
 
     def __init__(
         self,
         port: int,
         record: Callable[[Event], object],
+        folder: Path,
         *,
         mqtt: str = "5",
-        reorder_s: float,
+        reorder_s: float = 2.0,
         disconnect: bool = True,
+        **settings: str,
     ) -> None:
-        self.host = Host(HOST_ID, reorder_s=reorder_s)
-        self.heard: list[Heard] = []
-        self.online = threading.Event()
+        folder.mkdir(exist_ok=True)
+        self.store = f"duckdb:{folder / 'plant.duckdb'}"
+        self.log: list[str] = []
         self._record = record
-        self._port = port
-        self._disconnect = disconnect
-        self._lock = threading.RLock()
-        self._ended = threading.Event()
-        version = paho.MQTTv5 if mqtt == "5" else paho.MQTTv311
-        clean = {} if mqtt == "5" else {"clean_session": True}
-        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, "host", protocol=version, **clean)
-        self._mqtt = mqtt
-        self._client.on_connect = lambda *_: self._client.subscribe(list(self.host.subscriptions))
-        self._client.on_subscribe = lambda *_: self._obey(self.host.connected)
-        self._client.on_message = self._on_message
-        self._ticker = threading.Thread(target=self._tick, daemon=True)
-        self._tell(Told(HOST_ID, "setting", name=SETTING, value=reorder_s))
+        self._online = threading.Event()
+        fields = {
+            "sparkplug_host": HOST_ID,
+            "sparkplug_mqtt": mqtt,
+            "sparkplug_reorder_s": str(reorder_s),
+            "dead_letters": str(folder / "dead"),
+            "heartbeat": str(folder / "heartbeat.json"),
+        } | settings
+        self._heartbeat = Path(fields["heartbeat"])
+        self._environ = {name: value for name, value in os.environ.items() if not name.startswith("QILU_")}
+        self._environ |= {"QILU_BROKER_URL": f"mqtt://127.0.0.1:{port}", "QILU_STORE_URL": self.store}
+        self._environ |= {f"QILU_INGEST_{name.upper()}": value for name, value in fields.items()}
+        if not disconnect:
+            self._environ["QILU_FAILPOINT"] = "after-offline"
+        self._exit_code = 0 if disconnect else -signal.SIGKILL
 
-    def __enter__(self) -> HostShell:
-        will = self.host.connecting(now_ms())
-        assert will is not None
-        self._client.will_set(will.topic, will.payload, qos=will.qos, retain=will.retain)
-        if self._mqtt == "5":
-            properties = Properties(PacketTypes.CONNECT)
-            properties.SessionExpiryInterval = 0
-            self._client.connect("127.0.0.1", self._port, clean_start=True, properties=properties)
+    def __enter__(self) -> IngesterHost:
+        command = [sys.executable, "-m", "ingest"]
+        self._process = subprocess.Popen(command, cwd=ROOT, env=self._environ, stderr=subprocess.PIPE, text=True)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        if self._environ["QILU_INGEST_SPARKPLUG_HOST"]:
+            assert self._online.wait(30), self.log
         else:
-            self._client.connect("127.0.0.1", self._port)
-        self._client.loop_start()
-        self._ticker.start()
-        assert self.online.wait(10), "the host did not get online"
+            self._wait_for_connection()
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._lock:
-            said = [self._send(one) for one in self.host.disconnecting(now_ms()).publish]
-        for one in said:
-            one.wait_for_publish(10)
-        self._ended.set()
-        self._ticker.join(10)
-        if self._disconnect:
-            self._client.disconnect()
-            self._client.loop_stop()
-            return
-        line = self._client.socket()
-        assert isinstance(line, socket.socket)
-        line.shutdown(socket.SHUT_RDWR)
-        self._client._thread_terminate = True  # else paho would connect again
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            code = self._process.wait(20)
+        finally:
+            self._process.kill()
+            self._process.wait()
+            self._reader.join(10)
+        assert code == self._exit_code, self.log
+
+    def status(self) -> dict[str, Any]:
+        """What it says of itself, a second old at most."""
+        told: dict[str, Any] = json.loads(self._heartbeat.read_text())
+        return told
+
+    def _wait_for_connection(self) -> None:
+        deadline = time.monotonic() + 30
+        while not (self._heartbeat.exists() and self.status()["connected"]):
+            assert time.monotonic() < deadline, self.log
+            time.sleep(0.05)
+
+    def _read(self) -> None:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            self.log.append(line)
+            for told in _told(line):
+                self._record(Event(now_ms(), 0, "told", told))
+            if "Sparkplug: connected" in line:
+                self._online.set()
+
+
+def _told(line: str) -> Iterator[Told]:
+    """What a line of the log says of nodes, devices and settings."""
+    if host := _HOST.search(line):
+        yield Told(host[1], "setting", name=SETTING, value=float(host[2]))
+    if mark := _MARK.search(line):
+        group, node = mark[3].split("/")
+        at_ms = round(datetime.fromisoformat(mark[2]).timestamp() * 1000)
+        for device in [*([None] if mark[4] else []), *(ast.literal_eval(mark[5]) if mark[5] else [])]:
+            yield Told(HOST_ID, mark[1], group, node, device, at_ms)
+
+
+def stored(url: str, kind: str, *fields: str, **where: str) -> Table:
+    """What a store holds of a kind."""
+
+    async def read() -> Table:
+        async with open_store(url) as store:
+            return await store.read(Query(kind, fields, where))
+
+    return asyncio.run(read())
+
+
+class Operator:
+    """Commands by the contract's own topics, as ``qilu command`` sends them."""
+
+    def __init__(self, port: int) -> None:
+        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, "operator")
+        self._client.on_message = lambda _client, _userdata, message: self.replies.append(
+            decode("reply", message.payload)
+        )
+        self.replies: list[Message] = []
+        self._client.connect("127.0.0.1", port)
+        self._client.subscribe("qilu/v1/+/+/+/+/+/reply", qos=1)
+        self._client.loop_start()
+        self._seq = 0
+
+    def ask(self, address: Address, action: str) -> None:
+        self._seq += 1
+        row = CommandRow(t=time.time_ns(), command=f"test-{self._seq}", action=action)
+        payload = encode(Command(boot="f" * 16, seq=self._seq, rows=[row]))
+        self._client.publish(address.topic("command"), payload, qos=1).wait_for_publish(10)
+
+    @property
+    def answered(self) -> set[str]:
+        """The names of the commands that were replied to."""
+        return {row.command for reply in self.replies if isinstance(reply, Reply) for row in reply.rows}
+
+    def close(self) -> None:
+        self._client.disconnect()
         self._client.loop_stop()
-
-    def say(self, publish: Publish) -> None:
-        """A command, or a rebirth request, at the user's wish."""
-        with self._lock:
-            self._send(publish)
-
-    def _send(self, one: Publish) -> paho.MQTTMessageInfo:
-        return self._client.publish(one.topic, one.payload, qos=one.qos, retain=one.retain)
-
-    def _obey(self, ask: Callable[[int], Step]) -> None:
-        with self._lock:
-            step = ask(now_ms())
-            for one in step.publish:
-                self._send(one)
-            self.heard += step.heard
-        for mark in step.marks:
-            self._tell(Told(HOST_ID, mark.what, mark.group, mark.node, mark.device, mark.at_ms))
-        self.online.set()
-
-    def _on_message(self, _client: object, _userdata: object, message: paho.MQTTMessage) -> None:
-        received_ns = time.time_ns()
-        self._obey(lambda _: self.host.take(message.topic, message.payload, received_ns, retained=message.retain))
-
-    def _tick(self) -> None:
-        while not self._ended.wait(TICK_S):
-            self._obey(self.host.tick)
-
-    def _tell(self, told: Told) -> None:
-        self._record(Event(now_ms(), 0, "told", told))
 
 
 class Instrument:

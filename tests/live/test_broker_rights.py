@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import aiomqtt
 import pytest
@@ -22,6 +23,11 @@ from simulator import Outgoing, Publisher
 USERS = ("simulator", "ingest", "operator", "health")
 MACHINE = Address("acme", "plant-1", "production", "line-1", "stamp-1")
 TOPICS = (*(MACHINE.topic(kind) for kind in ("state", "command", "reply")), "qilu/v1/command", "elsewhere/command")
+EDGE = {f"spBv1.0/acme/{kind}/plant-1" for kind in ("NBIRTH", "NDATA", "NDEATH")} | {
+    f"spBv1.0/acme/{kind}/plant-1/press" for kind in ("DBIRTH", "DDATA", "DDEATH")
+}
+TO_EDGE = {"spBv1.0/acme/NCMD/plant-1", "spBv1.0/acme/DCMD/plant-1/press", "spBv1.0/STATE/qilu"}
+SPARKPLUG = (*EDGE, *TO_EDGE, "spBv1.0/STATE/other", "spBv1.0/acme/NBIRTH", "spBv1.0/acme/NDATA/plant-1/press")
 UPTIME = "$SYS/broker/uptime"
 
 
@@ -48,10 +54,9 @@ class DeployedMosquitto(Mosquitto):
     def password_file(self, user: str) -> Path:
         return self.directory / f"secrets/mqtt_{user}_password"
 
-    def client(self, user: str) -> aiomqtt.Client:
-        return aiomqtt.Client(
-            "127.0.0.1", self.port, username=user, password=self.password_file(user).read_text().strip()
-        )
+    def client(self, user: str, **options: Any) -> aiomqtt.Client:
+        password = self.password_file(user).read_text().strip()
+        return aiomqtt.Client("127.0.0.1", self.port, username=user, password=password, **options)
 
 
 @pytest.fixture
@@ -64,7 +69,9 @@ def deployed(tmp_path: Path) -> Iterator[DeployedMosquitto]:
         server.stop()
 
 
-async def all_say_and_hear_everything(server: DeployedMosquitto) -> dict[str, set[tuple[str, str]]]:
+async def all_say_and_hear_everything(
+    server: DeployedMosquitto, topics: Sequence[str] = TOPICS, filters: Sequence[str] = ("#", "$SYS/#")
+) -> dict[str, set[tuple[str, str]]]:
     """Everybody listens to everything and says each topic once; who heard (topic, who said it)."""
     heard: dict[str, set[tuple[str, str]]] = {user: set() for user in USERS}
 
@@ -76,10 +83,10 @@ async def all_say_and_hear_everything(server: DeployedMosquitto) -> dict[str, se
     async with AsyncExitStack() as stack:
         clients = {user: await stack.enter_async_context(server.client(user)) for user in USERS}
         for client in clients.values():
-            await client.subscribe([("#", 1), ("$SYS/#", 1)])
+            await client.subscribe([(one, 1) for one in filters])
         ears = [asyncio.create_task(listen(user, client)) for user, client in clients.items()]
         for user, client in clients.items():
-            for topic in TOPICS:
+            for topic in topics:
                 await client.publish(topic, user, qos=1)
         await asyncio.sleep(1)  # what was acknowledged is on its way already
         for ear in ears:
@@ -89,11 +96,22 @@ async def all_say_and_hear_everything(server: DeployedMosquitto) -> dict[str, se
 
 def test_everybody_may_do_what_their_work_needs_and_nothing_else(deployed: DeployedMosquitto) -> None:
     state, command, reply, odd, _ = TOPICS
-    commands = {(command, "simulator"), (command, "operator")}
+    commands = {(command, "simulator"), (command, "operator"), (command, "ingest")}
     assert asyncio.run(all_say_and_hear_everything(deployed)) == {
         "simulator": commands,
         "ingest": {(state, "simulator"), (reply, "simulator"), (odd, "simulator"), *commands},
         "operator": {(reply, "simulator")},
+        "health": {(UPTIME, "broker")},
+    }
+
+
+def test_so_it_is_in_sparkplug(deployed: DeployedMosquitto) -> None:
+    hear = asyncio.run(all_say_and_hear_everything(deployed, SPARKPLUG))
+    to_edge = {(topic, "ingest") for topic in TO_EDGE}
+    assert hear == {
+        "simulator": to_edge,
+        "ingest": to_edge | {(topic, "simulator") for topic in EDGE},
+        "operator": set(),
         "health": {(UPTIME, "broker")},
     }
 

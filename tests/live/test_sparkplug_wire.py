@@ -15,22 +15,24 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Thread
 
 import pytest
 from servers import ROOT, Mosquitto
-from sparkplug_wire_clients import INSTRUMENT, HostShell, Instrument, now_ms
+from sparkplug_wire_clients import INSTRUMENT, IngesterHost, Instrument, Operator
 
 from console.sparkplug_mqtt import Publish
 from console.sparkplug_tap import Tap
 from console.sparkplug_trace import line_of, read_trace
 from console.sparkplug_verdict import check_trace
 from console.sparkplug_world import Event, Topic
-from contract import Address, Command, CommandRow
+from contract import Address
 
 PATIENCE_S = 60.0
 ONE = Address("one", "plant-1", "production", "line-1", "stamp-1")
+GATEWAY = Address("one", "plant-1", "production", "line-1", "gateway")
 
 
 class Stage:
@@ -87,7 +89,7 @@ class Stage:
             "client_id": f"plant-{enterprise}",
             "history_h": "1",
             "history_telemetry_s": "10",
-            "speed": "1",
+            "speed": "10",
         } | settings
         environ = {name: value for name, value in os.environ.items() if not name.startswith("QILU_")}
         environ |= {"QILU_BROKER_URL": f"mqtt://127.0.0.1:{self.port}"}
@@ -107,17 +109,17 @@ def end(process: subprocess.Popen[bytes]) -> None:
     assert process.wait(PATIENCE_S) == 0
 
 
-def edges_and_host(stage: Stage, host: HostShell) -> None:
+def edges_and_host(stage: Stage, operator: Operator) -> None:
     """Two plants; the first is killed and comes again, the second speaks MQTT 3.1.1."""
     with stage.plant("one") as one, stage.plant("two", sparkplug_mqtt="3.1.1") as two:
         stage.until(lambda: min(stage.count("DDATA", "one"), stage.count("DDATA", "two")) > 300, "data of both")
         since = len(stage.events)
-        host.say(host.host.rebirth("one", "plant-1", now_ms()))
+        operator.ask(GATEWAY, "rebirth")
         stage.until(lambda: stage.count("NBIRTH", "one", since) == 1, "rebirth")
         stage.until(lambda: stage.count("DDATA", "one", since) > 20, "data after the rebirth")
-        row = CommandRow(t=time.time_ns(), command="test-1", action="maintain")
-        host.say(host.host.command(ONE, Command(boot="f" * 16, seq=1, rows=[row]), now_ms()))
+        operator.ask(ONE, "maintain")
         stage.until(lambda: stage.count("DCMD", "one", since, side="broker") == 2, "command")
+        stage.until(lambda: "test-2" in operator.answered, "reply")
         one.send_signal(signal.SIGKILL)
         stage.until(lambda: stage.count("NDEATH", "one", since, side="broker") > 0, "death")
         end(two)
@@ -147,12 +149,14 @@ def trouble(stage: Stage, reorder_s: float) -> None:
 def play(mosquitto: Mosquitto, folder: Path) -> list[Event]:
     """The whole scenario; returns what passed."""
     with Stage(mosquitto, folder) as stage:
-        with HostShell(stage.port, stage.events.append, reorder_s=1.0) as host:
-            edges_and_host(stage, host)
+        host = partial(IngesterHost, stage.port, stage.events.append)
+        with host(folder / "first", reorder_s=1.0):
+            operator = Operator(mosquitto.port)
+            edges_and_host(stage, operator)
+            operator.close()
             trouble(stage, 1.0)
+        with host(folder / "second", mqtt="3.1.1", reorder_s=0.5, disconnect=False):
             time.sleep(1.5)  # a farewell's time stamp is to differ from that of the birth
-        with HostShell(stage.port, stage.events.append, mqtt="3.1.1", reorder_s=0.5, disconnect=False):
-            time.sleep(1.5)
         time.sleep(0.5)
     return stage.events
 

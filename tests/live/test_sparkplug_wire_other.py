@@ -18,13 +18,12 @@ from typing import Any
 
 import pytest
 from servers import ROOT, Mosquitto
-from sparkplug_wire_clients import INSTRUMENT, HostShell, now_ms
+from sparkplug_wire_clients import INSTRUMENT, IngesterHost, now_ms, stored
 from test_sparkplug_wire import Stage, end
 
 from console.sparkplug_mqtt import Connect, Publish
 from console.sparkplug_verdict import check_trace
 from console.sparkplug_world import Topic
-from contract import Birth, Death, Telemetry
 from contract.sparkplug_payload import DataType, Metric, Payload, as_declared, decode_payload, encode_payload
 
 T = 1_800_000_000_000
@@ -185,7 +184,8 @@ def test_we_read_its_deaths_and_commands(other: Other) -> None:
 def test_it_reads_every_message_of_a_run(other: Other, mosquitto: Mosquitto, tmp_path: Path) -> None:
     """The simulator and our host, as they are; each message by its reading and by ours."""
     with Stage(mosquitto, tmp_path) as stage:
-        with HostShell(stage.port, stage.events.append, reorder_s=1.0), stage.plant("one") as one:
+        host = IngesterHost(stage.port, stage.events.append, tmp_path / "host", reorder_s=1.0)
+        with host, stage.plant("one") as one:
             stage.until(lambda: stage.count("DDATA", "one") > 300, "data")
             end(one)
         time.sleep(0.3)
@@ -233,21 +233,19 @@ def test_our_host_hears_its_edge_node(other: Other, mosquitto: Mosquitto, tmp_pa
         {"name": "Node Control/Rebirth", "datatype": int(DataType.Boolean), "value": False, "t": at_ms},
     ]
     fresh = [{**metrics[0], "value": 2.5}, {**metrics[1], "value": -4}]
-    with Stage(mosquitto, tmp_path) as stage:
-        with HostShell(stage.port, stage.events.append, reorder_s=1.0) as host:
-            other.ask("edge", port=stage.port, metrics=metrics, next=fresh, rounds=3)
-            time.sleep(0.5)
-        said = [one for heard in host.heard for one in heard.said]
-        assert [heard.refusal for heard in host.heard if heard.refusal] == []
-    births = [one for one in said if isinstance(one.message, Birth)]
-    assert {one.address.machine for one in births} == {"node", "dev"}
-    assert {name for one in births if isinstance(one.message, Birth) for name in one.message.sensors} >= {
-        "level",
-        "count",
-    }
-    device = [one.message for one in said if isinstance(one.message, Telemetry) and one.address.machine == "dev"]
-    assert [message.values["count"][-1] for message in device] == [-3.0, -4.0, -4.0, -4.0]
-    assert any(isinstance(one.message, Death) and one.address.machine == "dev" for one in said)
+    with (
+        Stage(mosquitto, tmp_path) as stage,
+        IngesterHost(stage.port, stage.events.append, tmp_path / "host", reorder_s=1.0) as host,
+    ):
+        other.ask("edge", port=stage.port, metrics=metrics, next=fresh, rounds=3)
+        stage.until(lambda: host.status()["sparkplug"]["old_deaths"] > 0, "its last word")
+        assert host.status()["dead_lettered"] == 0
+    births = stored(host.store, "birth", "body")
+    assert set(births.tags["machine"]) == {"node", "dev"}
+    assert all('"level"' in body and '"count"' in body for body in births.fields["body"] if body is not None)
+    device = stored(host.store, "telemetry", "count", machine="dev")
+    assert list(device.fields["count"]) == [-3.0, -4.0, -4.0, -4.0]
+    assert "dev" in stored(host.store, "death", "reason").tags["machine"]
     report = check_trace(stage.events, instruments=[INSTRUMENT])
     failed = set(report.ids("edge", "failed"))
     assert "message-flow-edge-node-birth-publish-will-message-qos" in failed, "its will is of QoS 0"
