@@ -11,10 +11,10 @@ Batches are read in a thread of their own, one after another, while the loop loo
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from contract import Address
+from contract import Address, ContractError
 from ingest.batch import Batch, Delivery, Said, Understand, read
 from ingest.gaps import GapLimits, Gaps, Missing, Totals
 from ingest.ranges import Ranges
@@ -77,13 +77,22 @@ class Admission:
         register: the series, fields and newest times.
         gaps: the numbers that have come of each stream.
         now_s: a clock that does not go back.
+        places: paths of those who may come in, with all below them; none: everybody.
     """
 
-    def __init__(self, understand: Understand, register: Register, gaps: Gaps, now_s: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        understand: Understand,
+        register: Register,
+        gaps: Gaps,
+        now_s: Callable[[], float],
+        places: Collection[str] = (),
+    ) -> None:
         self.register = register
         self.gaps = gaps
         self._understand = understand
         self._now_s = now_s
+        self._places = frozenset(places)
         self._batch_s = 0.0
 
     def open(self, deliveries: Sequence[Delivery]) -> Batch:
@@ -91,11 +100,16 @@ class Admission:
         self._batch_s = self._now_s()
         return read(deliveries, self._understand, self._admit)
 
-    def _admit(self, said: Said, received_ns: int) -> bool:
+    def _admit(self, said: Said) -> bool:
         """Whether it has come before; raises ContractError."""
-        del received_ns
         address, kind, message, _, counted, last_seq = said
+        if self._places and not self._knows(address):
+            raise ContractError("unknown-place", f"{address.path} is in none of ingest.places")
         again = counted and self.gaps.came(address, message.boot, message.seq, self._batch_s)
         if last_seq is not None:
             self.gaps.upto(address, message.boot, last_seq, self._batch_s)
         return self.register.admit(address, kind, message) or again
+
+    def _knows(self, address: Address) -> bool:
+        levels = address.levels
+        return any("/".join(levels[:count]) in self._places for count in range(1, len(levels) + 1))

@@ -66,8 +66,8 @@ class Said(NamedTuple):
 
 Understand = Callable[[Delivery], Sequence[Said]]
 """What a delivery says; raises ContractError."""
-Admit = Callable[[Said, int], bool]
-"""Whether it has come before (it may), given when it came; raises ContractError for what may not come in."""
+Admit = Callable[[Said], bool]
+"""Whether it has come before (it may); raises ContractError for what may not come in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +178,9 @@ def read(deliveries: Sequence[Delivery], understand: Understand, admit: Admit) -
         duplicate = False
         try:
             for said in understand(delivery):
-                received_ns = delivery.received_ns
-                duplicate |= admit(said, received_ns)
-                points.add(said.address, said.kind, said.message, said.payload, received_ns=received_ns, owner=index)
+                duplicate |= admit(said)
+                came_ns = delivery.received_ns
+                points.add(said.address, said.kind, said.message, said.payload, received_ns=came_ns, owner=index)
             entries.append(Entry(delivery, duplicate))
         except ContractError as refusal:
             entries.append(Entry(delivery, refusal=refusal))

@@ -159,13 +159,10 @@ class Carrier:
         """What there is to say of a batch that is durable."""
         status = self._status
         status.writing_since_s = self._writing[0] if self._writing else None
-        status.batches += 1
-        status.write_s.see(self._now() - began_s)
-        lag_ns = self._clock_ns() - batch.entries[0].delivery.received_ns
-        status.durable_s.see(lag_ns / 1e9)
-        status.last_write_lag_ms = lag_ns / 1e6
+        now_ns = self._clock_ns()
+        status.wrote(self._now() - began_s, now_ns, batch.entries[0].delivery.received_ns)
         status.last_message_ns = batch.entries[-1].delivery.received_ns
-        self._lags.settle(batch.newest(), self._clock_ns())
+        self._lags.settle(batch.newest(), now_ns)
         self._tell(None)
 
     async def _nap(self, seconds: float) -> None:
@@ -175,9 +172,8 @@ class Carrier:
                 await self._store_is_back.wait()
 
     def _put_off(self, error: RetryLater) -> None:
-        kind = error.kind
-        self._status.retries[kind] = self._status.retries.get(kind, 0) + 1
-        self._status.store_denied = kind == "denied"
+        self._status.retried(error.kind)
+        self._status.store_denied = error.kind == "denied"
         self._tell(str(error))
 
     async def _bury(self, batch: Batch, dead: Mapping[int, tuple[str, str]]) -> None:

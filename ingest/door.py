@@ -20,7 +20,9 @@ from ingest.writing import backoff_s
 STABLE_S: Final = 10.0
 """A connection that lived shorter counts as a failed attempt: two clients of one name throw each other out for ever."""
 TAKEN_OVER_S: Final = 30.0
-"""How long to leave a session to whoever has taken it."""
+"""How long to leave a session to whoever has taken it, so that there is peace for most of a minute."""
+SHORT: Final = 2
+"""After more short connections in a row than these somebody else is taken to want the session as well."""
 LONGEST_WAIT_S: Final = 4.0
 """So that a broker that is back is found within five seconds."""
 
@@ -86,7 +88,7 @@ class Door:
 
     async def run(self) -> None:
         """Connect, listen, connect again, until the end."""
-        attempt = 0
+        attempt = short = 0
         while not self._stop.is_set():
             session = self._wanted()
             connecting = asyncio.ensure_future(connect(session, self._take, self._clock_ns))
@@ -101,9 +103,10 @@ class Door:
                     break
                 raise
             else:
-                attempt = 1 if await self._listen(session, link) else attempt + 1
+                stable = await self._listen(session, link)
+                attempt, short = (1, 0) if stable else (attempt + 1, short + 1)
                 await either(self._stop, link.settled.wait())
-                if link.taken_over:  # the other one will be back as well: so that there is peace for most of a minute
+                if link.taken_over or short > SHORT:  # not every broker says that it was a take-over
                     await either(self._stop, delay_s=TAKEN_OVER_S * (0.5 + 0.5 * self._jitter()))
             await either(self._stop, delay_s=backoff_s(attempt, self._jitter(), most_s=LONGEST_WAIT_S))
 

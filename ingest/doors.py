@@ -11,7 +11,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ingest.door import Door, either
 from ingest.seats import OwnSeats, Seats
@@ -41,6 +41,23 @@ _Open = tuple[asyncio.Event, asyncio.Task[None]]
 MakeDoor = Callable[[Session, asyncio.Event], Door]
 
 
+class Tally(NamedTuple):
+    """How often the broker had forgotten a session, another client took one, and a connection was made again."""
+
+    forgotten: int = 0
+    taken_over: int = 0
+    reconnects: int = 0
+
+    def __add__(self, other: object) -> Tally:
+        if not isinstance(other, Tally):
+            return NotImplemented
+        return Tally(*(one + more for one, more in zip(self, other, strict=True)))
+
+
+def _counted(door: Door) -> Tally:
+    return Tally(door.forgotten, door.taken_over, max(0, door.connections - 1))
+
+
 class Doors:
     """The doors of the contract's topics.
 
@@ -51,6 +68,10 @@ class Doors:
         make: makes a door for a session, which ends with the event.
         stop: set it to end.
         partitions: instead of ``share``: the topic filters of each seat.
+
+    Attributes:
+        open: the doors that there are now.
+        parted: whether others have had a part of the messages; whoever has taken note of it may reset it.
     """
 
     def __init__(
@@ -66,10 +87,12 @@ class Doors:
         self._session = session
         self._share = share
         self._partitions = partitions
+        self._gone = Tally()
         self._seats = seats
         self._make = make
         self._stop = stop
         self.open: list[Door] = []
+        self.parted = False
 
     @property
     def connected(self) -> bool:
@@ -80,6 +103,11 @@ class Doors:
     def whole(self) -> bool:
         """Whether no part of the messages goes to another ingester."""
         return self._seats is None or len(self._seats.held) == self._seats.count
+
+    @property
+    def tally(self) -> Tally:
+        """What all doors have counted, those that are closed by now included: it never goes back."""
+        return sum((_counted(door) for door in self.open), self._gone)
 
     async def run(self) -> None:
         """Until the end, or until a door fails."""
@@ -104,6 +132,7 @@ class Doors:
                 ends[taken] = (end, start(self._keep(self._seat(taken, seats.count), end)))
                 _LOG.info("seat %d is taken", taken)
                 continue
+            self.parted = self.parted or not self.whole
             await either(self._stop, delay_s=LOOK_S)
         await _close(list(ends.values()), None)
 
@@ -124,6 +153,7 @@ class Doors:
             await door.run()
         finally:
             self.open.remove(door)
+            self._gone += _counted(door)
 
 
 async def _close(doors: Sequence[_Open], within_s: float | None) -> None:

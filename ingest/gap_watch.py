@@ -19,6 +19,7 @@ from ingest.gap_check import check
 from ingest.gap_commands import resend_commands
 from ingest.gaps import Gaps, Missing
 from ingest.mqtt import Message
+from ingest.ranges import count
 
 CHECK_S: Final = 5.0
 """How often to look."""
@@ -68,6 +69,11 @@ class GapWatch:
         self._seq: dict[Address, int] = {}
         self._told = 0
 
+    @property
+    def count(self) -> int:
+        """How many messages are missing."""
+        return sum(count(one.ranges) for one in self.missing)
+
     async def look(self, now_s: float) -> None:
         """Look once. A store that does not answer is asked again the next time."""
         try:
@@ -83,39 +89,46 @@ class GapWatch:
         self._asked = {stream: asked for stream, asked in self._asked.items() if stream in standing}
 
     def _tell(self) -> None:
-        count = sum(last - first + 1 for one in self.missing for first, last in one.ranges)
-        if count > self._told:
+        missing = self.count
+        if missing > self._told:
             first = self.missing[0]
             _LOG.warning(
                 "%d messages are missing, of %d publishers; the first: %r boot %s seq %s",
-                *(count, len(self.missing), first.address.path, first.boot, first.ranges[:5]),
+                *(missing, len(self.missing), first.address.path, first.boot, first.ranges[:5]),
             )
-        elif self._told and not count:
+        elif self._told and not missing:
             _LOG.info("no message is missing any more")
-        self._told = count
+        self._told = missing
 
     async def _ask(self, now_s: float) -> None:
         due = [one for one in self.missing if self._is_due((one.address, one.boot), now_s)]
-        if not due:
-            return
-        commands = resend_commands(due, await self._gateways())
-        for gateway, arguments in commands[:MOST_COMMANDS]:
-            self._seq[gateway] = seq = self._seq.get(gateway, 0) + 1
-            now_ns = self._clock_ns()
-            row = CommandRow(
-                t=now_ns,
-                command=f"resend-{secrets.token_hex(8)}",
-                action="resend",
-                arguments=arguments,
-                expires=now_ns + VALID_NS,
-            )
-            assert self._say is not None
-            payload = encode(Command(boot=self._boot, seq=seq, rows=[row]))
-            await self._say(Message(gateway.topic("command"), payload, 1))
+        gateways = await self._gateways() if due else ()
+        room = MOST_COMMANDS
         for one in due:
+            commands = resend_commands([one], gateways)[:room]
+            for gateway, arguments in commands:
+                await self._resend(gateway, arguments)
             stream = (one.address, one.boot)
             wait_s = min(LONGEST_S, 2 * self._asked[stream].wait_s) if stream in self._asked else ASK_AGAIN_S
             self._asked[stream] = _Asked(now_s + wait_s, wait_s)
+            room -= len(commands)
+            if room == 0:
+                return  # who has not been asked stays due, and comes next
+
+    async def _resend(self, gateway: Address, arguments: dict[str, str]) -> None:
+        assert self._say is not None
+        now_ns = self._clock_ns()
+        seq = self._seq.get(gateway, 0) + 1
+        row = CommandRow(
+            t=now_ns,
+            command=f"resend-{secrets.token_hex(8)}",
+            action="resend",
+            arguments=arguments,
+            expires=now_ns + VALID_NS,
+        )
+        payload = encode(Command(boot=self._boot, seq=seq, rows=[row]))
+        await self._say(Message(gateway.topic("command"), payload, 1))
+        self._seq[gateway] = seq  # a number that was not sent would be missing for good
 
     def _is_due(self, stream: tuple[Address, str], now_s: float) -> bool:
         asked = self._asked.get(stream)

@@ -8,6 +8,7 @@ from it is checked against the store before anybody is told; without it the inge
 from __future__ import annotations
 
 import logging
+import threading
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,6 +38,7 @@ class Memory:
     def __init__(self, path: str) -> None:
         self._path = Path(path) if path else None
         self._failing = False
+        self._lock = threading.Lock()  # the last word may come while a thread is still writing the one before
 
     def recall(self, gaps: type[Gaps], register: Register, now_s: float) -> Gaps:
         """Fill the register and return the gaps, as far as the file is there and sound."""
@@ -50,7 +52,7 @@ class Memory:
             return gaps.from_state(kept.gaps, now_s)
         except FileNotFoundError:
             return gaps()
-        except (OSError, ValueError, ContractError) as error:  # msgspec's errors are ValueErrors
+        except (OSError, ValueError, RecursionError, ContractError) as error:  # msgspec's errors are ValueErrors
             _LOG.warning("%s cannot be used, so the memory begins anew: %s", self._path, str(error)[:200])
             return gaps()
 
@@ -58,15 +60,16 @@ class Memory:
         """Write it. What cannot be written stops no work, and is told once."""
         if self._path is None:
             return
-        body = msgspec.json.encode(Kept(VERSION, gaps.state(), register.known()))
-        draft = self._path.with_suffix(".new")
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            draft.write_bytes(body)
-            draft.replace(self._path)
-        except OSError as error:
-            if not self._failing:
-                _LOG.warning("cannot write %s: %s; trying again", self._path, error.strerror or error)
-            self._failing = True
-        else:
-            self._failing = False
+        with self._lock:
+            body = msgspec.json.encode(Kept(VERSION, gaps.state(), register.known()))
+            draft = self._path.with_suffix(".new")
+            try:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                draft.write_bytes(body)
+                draft.replace(self._path)
+            except OSError as error:
+                if not self._failing:
+                    _LOG.warning("cannot write %s: %s; trying again", self._path, error.strerror or error)
+                self._failing = True
+            else:
+                self._failing = False

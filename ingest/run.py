@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import logging
 import os
 import random
@@ -17,9 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from contract import LinkError, WriteError
+from contract import LinkError
 from contract.sparkplug import NAMESPACE
-from historian.base import Frame, Historian
+from historian.base import Historian
 from ingest import sparkplug_heard
 from ingest.admission import Admission, SharedGaps
 from ingest.alarms import Alarms
@@ -31,6 +30,7 @@ from ingest.doors import Doors, together
 from ingest.failpoints import Failpoints
 from ingest.formats import Formats
 from ingest.gap_watch import CHECK_S, GapWatch
+from ingest.herald import Herald
 from ingest.lag import Lags
 from ingest.mapping import Mapping
 from ingest.mapping_format import foreign
@@ -48,15 +48,9 @@ from ingest.web import serving
 from service import Broker, Heartbeat
 from service.datafiles_io import read_bytes
 
-BEAT_S: Final = 1.0
-REPORT_EVERY_BEATS: Final = 5
-KEEP_EVERY_BEATS: Final = 5
 DRAIN_S: Final = 6.0
 """How long the end waits for the store; with the rest it stays below 10 s. What is left is the broker's."""
-LAST_REPORT_S: Final = 1.0
 SAY_S: Final = 5.0
-UNSAID: Final = 100
-"""Alarms that may wait for the store; of more the oldest go."""
 
 _LOG: Final = logging.getLogger("qilu.ingest")
 
@@ -110,34 +104,41 @@ class _Ingester:
         self._status = status or Status()
         self._status.window = settings.receive_maximum
         self._drained_by_s: float | None = None
-        self._unsaid: list[Frame] = []
         mapping = _mapping(settings.mapping)
         session = Session.of(settings, broker, mapping.filters if mapping else ())
         seats = _seats(settings)
-        self._client = settings.client_id if seats is None else f"{settings.client_id}-worker-{seats.worker}"
+        client = settings.client_id if seats is None else f"{settings.client_id}-worker-{seats.worker}"
         self._dead = DeadLetters(settings.dead_letters)
-        self._heartbeat = Heartbeat(settings.heartbeat, lambda: clock_ns() / 1e9)
-        self._memory = Memory(settings.memory if seats is None else "")
+        memory = Memory(settings.memory if seats is None else "")
         register = Register(settings.max_series, settings.max_fields)
-        gaps = self._memory.recall(SharedGaps, register, self._now())
+        gaps = memory.recall(SharedGaps, register, self._now())
         others = [foreign(mapping)] if mapping else []
         if settings.sparkplug_host:
             others.append((lambda topic: topic.startswith(f"{NAMESPACE}/"), sparkplug_heard.understand))
-        self._admission = Admission(Formats(others).understand, register, gaps, self._now)
+        admission = Admission(Formats(others).understand, register, gaps, self._now, settings.places)
         failpoints = Failpoints.of(os.environ)
         lags = Lags()
-        self._monitor = Monitor(self._client, self._status, self._count, clock_ns, lags, Alarms(), register)
+        self._monitor = Monitor(client, self._status, self._count, clock_ns, lags, Alarms(), register)
+        self._herald = Herald(
+            self._monitor,
+            store,
+            Heartbeat(settings.heartbeat, lambda: clock_ns() / 1e9),
+            memory,
+            admission,
+            dead_letters=settings.dead_letters,
+            clock_ns=clock_ns,
+        )
         self._carrier = Carrier(
             store,
             Limits(messages=settings.batch_messages, size=settings.batch_bytes, wait_s=settings.batch_wait_ms / 1000),
-            open_batch=self._admission.open,
+            open_batch=admission.open,
             lags=lags,
             dead_letters=self._dead,
             window=settings.receive_maximum,
             status=self._status,
             clock_ns=clock_ns,
             jitter=jitter,
-            tell=self._store_is,
+            tell=self._herald.store_is,
             failpoints=failpoints,
         )
         # In a share the other ingesters have the numbers that are missing here; there `qilu gaps` asks the store.
@@ -164,12 +165,10 @@ class _Ingester:
                 _LOG.info("health, metrics and status at %s", url)
             await self._run()
         if self._status.store_error is None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LAST_REPORT_S):
-                    await self._report()  # the last word, so that the stored counts are the final ones
+            await self._herald.report()  # the last word, so that the stored counts are the final ones
 
     async def _run(self) -> None:
-        loops = [self._listen, self._carrier.run, self._beat_loop]
+        loops = [self._listen, self._carrier.run, self._herald.run]
         if self._watch is not None:
             loops.append(self._watch_loop)
         if self._sparkplug is not None:
@@ -185,7 +184,7 @@ class _Ingester:
             await asyncio.gather(*tasks, return_exceptions=True)
             self._dead.close()
             self._status.connected = False
-            self._memory.keep(self._admission.gaps, self._admission.register)
+            self._herald.keep()
 
     async def _listen(self) -> None:
         """All sessions, until the end; then what they brought is carried as far as there is time."""
@@ -203,7 +202,7 @@ class _Ingester:
             self._take if self._sparkplug is None else self._take_and_pass,
             stop=stop,
             drain=self._drain_link,
-            tell=self._link_is,
+            tell=lambda error: self._herald.link_is(error, self._where),
             clock_ns=self._clock_ns,
             jitter=self._jitter,
         )
@@ -248,8 +247,11 @@ class _Ingester:
         link = next((door.link for door in self._doors.open if door.link is not None), None)
         if link is None:
             raise LinkError("there is no connection to the broker")
-        async with asyncio.timeout(SAY_S):
-            await link.publish(message)
+        try:
+            async with asyncio.timeout(SAY_S):
+                await link.publish(message)
+        except TimeoutError:
+            raise LinkError(f"the broker has not taken a message within {SAY_S:.0f} s") from None
 
     async def _watch_loop(self) -> None:
         assert self._watch is not None
@@ -257,64 +259,15 @@ class _Ingester:
             await asyncio.sleep(CHECK_S)
             if self._status.store_error is None:
                 await self._watch.look(self._now())
-                self._status.gaps_missing = sum(
-                    last - first + 1 for one in self._watch.missing for first, last in one.ranges
-                )
-
-    # What we say ------------------------------------------------------------------------------------------------
+                self._status.gaps_missing = self._watch.count
 
     def _count(self) -> None:
         """Bring the status up to date."""
         self._status.count(self._carrier.batcher.counters)
-        doors = self._doors.open
-        self._status.sessions_forgotten = sum(door.forgotten for door in doors)
-        self._status.takeovers = sum(door.taken_over for door in doors)
-        self._status.reconnects = sum(max(0, door.connections - 1) for door in doors)
+        tally = self._doors.tally
+        self._status.sessions_forgotten, self._status.takeovers, self._status.reconnects = tally
         self._status.dead_letter_bytes = self._dead.kept_bytes
         self._status.dead_letter_limit_bytes = self._dead.limit_bytes
-
-    async def _report(self) -> None:
-        """Store our own counters, and the alarms that have changed; these wait for a store that is away."""
-        self._count()
-        unsaid = list(self._unsaid)
-        try:
-            await self._store.write([self._status.frame(self._client, self._clock_ns()), *unsaid])
-        except WriteError as error:
-            _LOG.debug("own status not stored: %s", error)
-        else:
-            del self._unsaid[: len(unsaid)]
-
-    async def _beat_loop(self) -> None:
-        beats = 0
-        while True:
-            beats += 1
-            verdict = self._monitor.beat(self._now())
-            for alarm in verdict.tell:
-                _LOG.warning("%s", alarm.sentence)
-            self._heartbeat.beat({"problem": self._status.problem(self._now()), **dataclasses.asdict(self._status)})
-            now_ns = self._clock_ns()
-            self._unsaid = [*self._unsaid, *(alarm.frame(self._client, now_ns) for alarm in verdict.changed)][-UNSAID:]
-            if self._status.store_error is None and (self._unsaid or beats % REPORT_EVERY_BEATS == 0):
-                await self._report()
-            if beats % KEEP_EVERY_BEATS == 0:
-                await asyncio.to_thread(self._memory.keep, self._admission.gaps, self._admission.register)
-            await asyncio.sleep(BEAT_S)
-
-    def _link_is(self, error: str | None) -> None:
-        self._status.connected = error is None
-        if self._status.link(error, self._now()):
-            if error is None:
-                _LOG.info("connected to %s as %r", self._where, self._client)
-            else:
-                _LOG.warning("%s; trying again until it works", error)
-
-    def _store_is(self, error: str | None) -> None:
-        self._count()
-        if self._status.store(error, self._now()):
-            if error is None:
-                _LOG.info("the store takes batches again")
-            else:
-                _LOG.warning("%s; trying again until it works", error)
 
 
 def _mapping(path: str) -> Mapping | None:

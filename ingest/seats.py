@@ -62,6 +62,7 @@ class Seats:
             raise ConfigError("ingest.share: this system has no locks of that kind; set ingest.own_seats instead")
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
+            (self._directory / f"seat-{count - 1}").touch(mode=0o600)  # so that all know how many there are
             found = next((number for number in range(WORKERS) if self._lock(f"worker-{number}")), None)
         except OSError as error:
             raise ConfigError(

@@ -60,6 +60,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     own_seats: Annotated[
         list[int], Meta(description="seats of this ingester, where there is no shared directory; empty: by locks")
     ] = field(default_factory=list)
+    places: Annotated[
+        list[str],
+        Meta(description="who may come in: enterprise, enterprise/site … each with all below it; empty: everybody"),
+    ] = field(default_factory=list)
     max_series: Annotated[
         int, Meta(ge=1, le=10_000_000, description="pairs of address and kind that may come into being")
     ] = 100_000

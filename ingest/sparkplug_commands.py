@@ -48,6 +48,7 @@ class Commands:
         self._host = host
         self._boot = boot
         self._seq: dict[Address, int] = {}
+        self._replied_ns = 0
         self._names: OrderedDict[tuple[Address, str, int], None] = OrderedDict()
         self._open: OrderedDict[tuple[Address, str], None] = OrderedDict()
 
@@ -91,7 +92,8 @@ class Commands:
 
     def _reply(self, address: Address, row: CommandRow, now_ns: int, status: str, reason: str | None) -> Message:
         self._seq[address] = seq = self._seq.get(address, 0) + 1
-        said = ReplyRow(t=now_ns, command=row.command, status=status, reason=reason)
+        self._replied_ns = max(now_ns, self._replied_ns + 1)  # two of one time would be one in the store
+        said = ReplyRow(t=self._replied_ns, command=row.command, status=status, reason=reason)
         return Message(address.topic("reply"), encode(Reply(boot=self._boot, seq=seq, rows=[said])), 1)
 
 

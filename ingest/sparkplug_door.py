@@ -14,7 +14,6 @@ import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
 from typing import Any, Final, Literal
 
 from contract import LinkError
@@ -182,18 +181,19 @@ class SparkplugDoor(Hooks):
         self._marks += step.marks
 
     def _tell_marks(self) -> None:
-        """Nodes and devices that changed, into the log: those of one node that changed alike in one line."""
-        marks, self._marks = sorted(self._marks, key=_how), []
-        for (what, group, node, at_ms), changed in groupby(marks, _how):
-            names = [mark.device for mark in changed]
-            devices = [name for name in names if name is not None]
-            more = f" and {len(devices) - MARKS} more" if len(devices) > MARKS else ""
+        """Devices (None: the node itself) that changed, each with its time, into the log: alike ones in one line."""
+        marks, self._marks = self._marks, []
+        changed: dict[tuple[str, str, str | None, int], list[str]] = {}
+        for mark in marks:
+            changed.setdefault((mark.group, mark.node, mark.device, mark.at_ms), []).append(mark.what)
+        lines: dict[tuple[str, str], list[tuple[str | None, str]]] = {}
+        for (group, node, device, at_ms), what in changed.items():
             at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=min(at_ms, _LAST_MS))
-            _LOG.info(
-                "Sparkplug: %s as of %s: %r%s%s",
-                *(what, at.isoformat(timespec="milliseconds"), f"{group}/{node}", " itself" if None in names else ""),
-                f" devices {devices[:MARKS]!r}{more}" if devices else "",
-            )
+            line = lines.setdefault((" and ".join(what), f"{group}/{node}"), [])
+            line.append((device, at.isoformat(timespec="milliseconds")))
+        for (whats, name), times in lines.items():
+            more = f" and {len(times) - MARKS} more" if len(times) > MARKS else ""
+            _LOG.info("Sparkplug: %s: %r %r%s", whats, name, times[:MARKS], more)
 
     def _now_ms(self) -> int:
         return self._clock_ns() // 1_000_000
@@ -201,7 +201,3 @@ class SparkplugDoor(Hooks):
 
 def _message(one: Publish) -> Message:
     return Message(one.topic, one.payload, one.qos, one.retain)
-
-
-def _how(mark: Mark) -> tuple[str, str, str, int]:
-    return (mark.what, mark.group, mark.node, mark.at_ms)

@@ -76,6 +76,12 @@ class EdgeClient(aiomqtt.Client):
         if self.gone.done():
             self.gone.exception()  # seen: asyncio need not warn of it
 
+    def _on_disconnect(self, *arguments: Any) -> None:
+        """The line has ended; before the broker has answered, aiomqtt would go on waiting for the answer."""
+        if not self._connected.done():
+            self._connected.set_exception(MqttError("the connection ended before the broker answered"))
+        super()._on_disconnect(*arguments)
+
     def _on_socket_open(self, client: Any, userdata: Any, sock: Any) -> None:
         self.opened()
         super()._on_socket_open(client, userdata, sock)

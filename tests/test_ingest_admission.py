@@ -149,3 +149,22 @@ def test_a_plant_in_any_order_is_new_once() -> None:
     assert set(desk.judged(*said)) == {"new"}
     assert set(desk.judged(*said)) == {"again"}
     assert desk.gaps.missing(9.0, 1.0) == []
+
+
+def test_only_the_places_that_are_named_come_in() -> None:
+    register, gaps = Register(), SharedGaps()
+    understand = Formats().understand
+    desk = Admission(understand, register, gaps, lambda: 0.0, ["acme/plant-1", "other"])
+    said = [
+        Said(Address(*path.split("/")), one.kind, one.message, one.payload)
+        for path, one in zip(
+            ["acme/plant-1/a/l/m", "acme/plant-12/a/l/m", "acme/plant-2/a/l/m", "other/p/a/l/m"],
+            plant(5, 4),
+            strict=True,
+        )
+    ]
+    batch = desk.open([Parcel(one.address.topic(one.kind), one.payload) for one in said])
+    refused = {index: entry.refusal.reason for index, entry in enumerate(batch.entries) if entry.refusal}
+    assert refused == {1: "unknown-place", 2: "unknown-place"}
+    assert register.series == 2
+    assert gaps.totals.streams == 2

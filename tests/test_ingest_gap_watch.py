@@ -264,3 +264,35 @@ def test_a_birth_under_an_address_that_is_none_is_left_out() -> None:
         assert len(wire.commands()) == 1
 
     asyncio.run(scene())
+
+
+def test_more_than_may_be_asked_at_once_is_asked_for_in_turn() -> None:
+    async def scene() -> None:
+        gaps, wire = Gaps(), Wire()
+        boots = [f"{number:08x}" for number in range(2 * MOST_COMMANDS + 20)]
+        for boot in boots:
+            came(gaps, PRESS, 1, 3, boot=boot)
+        watch = watch_of(gaps, await store_with(), wire)
+        asked: list[str] = []
+        for now_s in (11.0, 16.0, 20.5):
+            await watch.look(now_s)
+            asked += [boot for _, boot in asked_for(wire.commands())]
+        assert sorted(asked) == boots, "each once, before anybody is asked again"
+
+    asyncio.run(scene())
+
+
+def test_a_command_that_was_not_sent_has_taken_no_number() -> None:
+    """Or that number would be missing for good, for nobody could send it again."""
+
+    async def scene() -> None:
+        gaps, wire = Gaps(), Wire()
+        came(gaps, PRESS, 1, 3)
+        watch = watch_of(gaps, await store_with(), wire)
+        wire.broken = True
+        await watch.look(20.0)
+        wire.broken = False
+        await watch.look(25.0)
+        assert [command.seq for command in wire.commands()] == [1]
+
+    asyncio.run(scene())

@@ -331,3 +331,32 @@ def test_the_example_on_the_page() -> None:
     result = doctest.testfile(str(page), module_relative=False)
     assert result.attempted > 3
     assert result.failed == 0
+
+
+def test_a_publisher_that_says_how_far_it_has_counted() -> None:
+    """A lost tail shows as soon as the publisher names it, not only with the next message."""
+    gaps = fed([1, 2, 3])
+    gaps.upto(A, BOOT, 3, 10.0)
+    gaps.upto(A, BOOT, 2, 10.0)
+    assert gaps.unsure(99.0, 0.0) == []
+    gaps.upto(A, BOOT, 6, 10.0)
+    assert gaps.unsure(99.0, 0.0) == [Missing(A, BOOT, ((4, 6),))]
+    again = Gaps.from_state(json.loads(json.dumps(gaps.state())), 20.0)
+    assert again.unsure(99.0, 0.0) == [Missing(A, BOOT, ((4, 6),))]
+    assert not gaps.came(A, BOOT, 7, 11.0)
+    assert not gaps.came(A, BOOT, 5, 11.0)
+    assert gaps.unsure(99.0, 0.0) == [Missing(A, BOOT, ((4, 4), (6, 6)))]
+    gaps.settle(A, BOOT, ((4, 4), (6, 6)), ((6, 6),))
+    assert gaps.missing(99.0, 0.0) == [Missing(A, BOOT, ((6, 6),))]
+
+
+def test_a_stream_that_is_first_heard_of_by_how_far_it_has_counted() -> None:
+    gaps = Gaps()
+    gaps.upto(A, BOOT, 0, 0.0)
+    assert gaps.totals.streams == 0
+    gaps.upto(A, BOOT, 2, 0.0)
+    assert gaps.unsure(9.0, 0.0) == [Missing(A, BOOT, ((1, 2),))]
+    assert not gaps.came(A, BOOT, 1, 0.0)
+    assert not gaps.came(A, BOOT, 3, 0.0)
+    assert gaps.came(A, BOOT, 1, 0.0)
+    assert gaps.unsure(9.0, 0.0) == [Missing(A, BOOT, ((2, 2),))]

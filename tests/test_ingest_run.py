@@ -18,8 +18,7 @@ from ingest_plant import Cable, MemoryStore, Points, Said, names_of, plant, publ
 from console.embedded_broker import EmbeddedBroker
 from contract import Address, ConfigError, Death, RetryLater, Telemetry, encode, topic_filter
 from historian.base import Frame
-from ingest import Settings, Status, ingest, mqtt, read_letters
-from ingest import run as run_module
+from ingest import DeadLetters, Settings, Status, ingest, mqtt, read_letters
 from service import Broker, heartbeat_problem
 
 
@@ -161,7 +160,7 @@ def test_poison_does_not_block_what_is_good(
     broker: EmbeddedBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """25 messages that do not parse and 25 that the store refuses, mixed with good ones; the log tells it once."""
-    monkeypatch.setattr(run_module, "BEAT_S", 0.005)
+    monkeypatch.setattr("ingest.herald.BEAT_S", 0.005)
 
     async def scene() -> None:
         async with bench(tmp_path, broker.url) as made:
@@ -341,7 +340,7 @@ def test_the_end_does_not_wait_for_a_broker_that_says_nothing(tmp_path: Path) ->
 def test_the_end_does_not_wait_for_a_store_that_is_down(
     broker: EmbeddedBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(run_module, "DRAIN_S", 0.5)
+    monkeypatch.setattr("ingest.run.DRAIN_S", 0.5)
 
     async def scene() -> None:
         async with bench(tmp_path, broker.url) as made:
@@ -370,14 +369,14 @@ def test_a_full_disk_for_dead_letters_holds_the_acknowledgement_back(
         async with bench(tmp_path, broker.url) as made:
             await made.start()
             full = True
-            append = run_module.DeadLetters.append
+            append = DeadLetters.append
 
             def failing(self: object, letters: object) -> None:
                 if full:
                     raise OSError(28, "No space left on device")
                 append(self, letters)  # type: ignore[arg-type]
 
-            monkeypatch.setattr(run_module.DeadLetters, "append", failing)
+            monkeypatch.setattr(DeadLetters, "append", failing)
             topic = Address(made.enterprise, "a", "b", "c", "d").topic("state")
             await publish(broker.url, [(topic, b"?")])
             await until(lambda: made.status.store_error is not None)
@@ -436,7 +435,7 @@ def test_a_will_is_stored_at_its_receipt_and_a_birth_is_a_point(broker: Embedded
 def test_the_heartbeat_tells_a_well_ingester_from_a_sick_one(
     broker: EmbeddedBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_module, "BEAT_S", 0.05)
+    monkeypatch.setattr("ingest.herald.BEAT_S", 0.05)
     monkeypatch.setattr("ingest.status.PATIENCE_S", 0.3)
 
     async def scene() -> None:

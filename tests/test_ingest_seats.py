@@ -66,6 +66,32 @@ def test_the_seats_of_a_killed_process_are_free_at_once(tmp_path: Path) -> None:
     ours.close()
 
 
+def test_a_seat_that_was_ever_opened_is_kept_open(tmp_path: Path) -> None:
+    """The broker still gives it its part, so whoever says fewer takes it as well, from now on or while it runs."""
+    few = Seats(tmp_path, 3)
+    settle([few])
+    many = Seats(tmp_path, 5)
+    settle([few, many])
+    assert sorted(few.held | many.held) == [0, 1, 2, 3, 4]
+    many.close()
+    settle([few])
+    assert few.held == {0, 1, 2, 3, 4}
+    few.close()
+    (tmp_path / "seat-99999").touch()
+    (tmp_path / "seat-x").touch()
+    again = Seats(tmp_path, 3)
+    assert again.count == 5
+    again.close()
+
+
+def test_seats_that_are_fixed_are_never_more(tmp_path: Path) -> None:
+    (tmp_path / "seat-7").touch()
+    seats = Seats(tmp_path, 2, fixed=True)
+    settle([seats])
+    assert (seats.count, seats.held) == (2, {0, 1})
+    seats.close()
+
+
 def test_a_directory_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match=r"ingest\.seats_directory: cannot use"):

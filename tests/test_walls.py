@@ -65,6 +65,7 @@ SHELLS = {
     "ingest/admission.py",
     "ingest/gap_check.py",
     "ingest/gap_watch.py",
+    "ingest/herald.py",
     "ingest/memory.py",
     "ingest/seats.py",
     "ingest/sparkplug_door.py",

@@ -153,16 +153,18 @@ def test_b06_unknown_kinds_and_places(stage: Stage) -> None:
     async def tell() -> None:
         base = STRANGER.topic("telemetry").rpartition("/")[0]
         topics = [f"{base}/weather", f"{base}/Telemetry", "qilu/v1/a/b/c/d/ e/telemetry", "qilu/v1//b/c/d/e/telemetry"]
+        strangers = [Address("acme", "plant-2", "a", "l", f"m-{n}") for n in range(5)]
         unheard = ["qilu/v2/a/b/c/d/e/telemetry", f"{base}/x/telemetry", "telemetry"]
-        async with stage.scene() as scene:
+        async with stage.scene(settings={"places": '["acme/plant-1"]'}) as scene:
             await scene.say_raw([(topic.encode(), telemetry(b"1.0")) for topic in topics + unheard])
+            await scene.say_raw([(one.topic("telemetry").encode(), telemetry(b"1.0")) for one in strangers])
             await scene.say(600)
             await scene.settle()
             verdict = await scene.judge()
         reasons = Counter(letter.reason for letter in read_letters(scene.worker.dead))
         stage.report(verdict, dead_letters=dict(reasons))
         proven(verdict)
-        assert reasons == {"unknown-kind": 2, "bad-address": 2}
+        assert reasons == {"unknown-kind": 2, "bad-address": 2, "unknown-place": 5}
         assert measurements(stage.influxd, stage.bucket) <= {*KINDS, "ingest", "alarm"}
         series = ask(stage.influxd, stage.bucket, 'SHOW SERIES FROM "telemetry"')
         assert sum(len(one["values"]) for one in series) == len(addresses())

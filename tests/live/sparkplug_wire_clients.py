@@ -35,7 +35,7 @@ from historian import Query, Table, open_store
 HOST_ID = "qilu-test"
 INSTRUMENT = "instrument"
 _HOST = re.compile(r"Sparkplug host '([^']*)' with a reorder timeout of (\S+) s")
-_MARK = re.compile(r"Sparkplug: (online|offline|stale) as of (\S+): '([^']*)'( itself)?(?: devices (\[.*\]))?$")
+_MARK = re.compile(r"Sparkplug: ([a-z ]+): '([^']*)' (\[.*\])$")
 
 
 def now_ms() -> int:
@@ -126,10 +126,11 @@ def _told(line: str) -> Iterator[Told]:
     if host := _HOST.search(line):
         yield Told(host[1], "setting", name=SETTING, value=float(host[2]))
     if mark := _MARK.search(line):
-        group, node = mark[3].split("/")
-        at_ms = round(datetime.fromisoformat(mark[2]).timestamp() * 1000)
-        for device in [*([None] if mark[4] else []), *(ast.literal_eval(mark[5]) if mark[5] else [])]:
-            yield Told(HOST_ID, mark[1], group, node, device, at_ms)
+        group, node = mark[2].split("/")
+        for device, at in ast.literal_eval(mark[3]):
+            at_ms = round(datetime.fromisoformat(at).timestamp() * 1000)
+            for what in mark[1].split(" and "):
+                yield Told(HOST_ID, what, group, node, device, at_ms)
 
 
 def stored(url: str, kind: str, *fields: str, **where: str) -> Table:

@@ -124,7 +124,7 @@ def test_what_a_lossy_link_has_lost_is_known_exactly(mosquitto: Mosquitto, tmp_p
             mosquitto.port, lambda _: None, tmp_path / "host", reorder_s=0.5, gap_grace_s="1", resend="false"
         ) as host,
     ):
-        settings = {"history_h": "2", "history_telemetry_s": "60", "speed": "1", "duration_s": "8"}
+        settings = {"history_h": "2", "history_telemetry_s": "60", "speed": "1", "duration_s": "4"}
         with plant(link.port, tmp_path, "sparkplug", **settings):
             pass
         until(lambda: settled(host, 1), "end", host)

@@ -175,9 +175,9 @@ def test_every_core_assertion_holds_on_the_wire(mosquitto: Mosquitto, tmp_path: 
 
 @pytest.mark.slow
 def test_a_broker_that_is_killed_breaks_no_assertion_of_the_edge(mosquitto: Mosquitto, tmp_path: Path) -> None:
-    """Lost connections, attempts while nobody is there, and births anew: two gateways of one process."""
+    """Lost connections, attempts while nobody is there, and births anew."""
     with Stage(mosquitto, tmp_path) as stage:
-        with stage.plant("", scenario="industrial-park", history_h="0") as plant:
+        with stage.plant("one", history_h="0", speed="60") as plant:
             stage.until(lambda: stage.count("DDATA") > 100, "data")
             mosquitto.kill()
             time.sleep(1.5)
@@ -188,5 +188,5 @@ def test_a_broker_that_is_killed_breaks_no_assertion_of_the_edge(mosquitto: Mosq
         time.sleep(0.5)
     report = check_trace(stage.events)
     assert report.ok, report.as_text()
-    assert stage.count("NBIRTH") >= 4
+    assert stage.count("NBIRTH") >= 2
     assert "topics-nbirth-bdseq-increment" in report.ids("edge", "passed")
