@@ -13,9 +13,11 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
+from contract import ConfigError
 from ingest.door import Door, either
 from ingest.seats import OwnSeats, Seats
 from ingest.session import Session
+from ingest.settings import Settings
 
 LOOK_S: Final = 0.5
 """How often the seats are looked at; a dead ingester's messages wait about so long."""
@@ -154,6 +156,24 @@ class Doors:
         finally:
             self.open.remove(door)
             self._gone += _counted(door)
+
+
+def division(settings: Settings, foreign: Sequence[str]) -> tuple[Seats | OwnSeats | None, list[list[str]]]:
+    """How the sessions of a group are divided, None without a group, and the topic filters of each.
+
+    ``foreign`` are the filters of a mapping; the first partition has them beside its own. Raises ConfigError.
+    """
+    parts = [part.split() for part in settings.partitions]
+    if not parts and not settings.share:
+        return None, []
+    if parts and (settings.share or not all(parts)):
+        raise ConfigError("ingest.partitions: each needs a topic filter, and ingest.share must be empty")
+    if parts:
+        parts[0] += foreign
+    count = len(parts) or settings.seats
+    if settings.own_seats:
+        return OwnSeats(settings.own_seats, count), parts
+    return Seats(settings.seats_directory, count, fixed=bool(parts)), parts
 
 
 async def _close(doors: Sequence[_Open], within_s: float | None) -> None:

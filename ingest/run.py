@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from contract import LinkError
+from contract import ConfigError, LinkError
 from contract.sparkplug import NAMESPACE
 from historian.base import Historian
 from ingest import sparkplug_heard
@@ -26,10 +26,11 @@ from ingest.batch import Limits
 from ingest.carrier import Carrier
 from ingest.deadletter import DeadLetters
 from ingest.door import Door, either
-from ingest.doors import Doors, together
+from ingest.doors import Doors, division, together
 from ingest.failpoints import Failpoints
 from ingest.formats import Formats
 from ingest.gap_watch import CHECK_S, GapWatch
+from ingest.gaps import Gaps
 from ingest.herald import Herald
 from ingest.lag import Lags
 from ingest.mapping import Mapping
@@ -38,7 +39,6 @@ from ingest.memory import Memory
 from ingest.monitor import Monitor
 from ingest.mqtt import Message
 from ingest.register import Register
-from ingest.seats import OwnSeats, Seats
 from ingest.session import Session
 from ingest.settings import Settings
 from ingest.sparkplug_door import SparkplugDoor
@@ -106,7 +106,12 @@ class _Ingester:
         self._drained_by_s: float | None = None
         mapping = _mapping(settings.mapping)
         session = Session.of(settings, broker, mapping.filters if mapping else ())
-        seats = _seats(settings)
+        seats, partitions = division(settings, mapping.filters if mapping else ())
+        if seats is not None and settings.sparkplug_host:
+            raise ConfigError(
+                "ingest.sparkplug_host: a Sparkplug host has one connection, so it cannot be one of several ingesters; "
+                "give it an ingester of its own, without ingest.share and ingest.partitions"
+            )
         client = settings.client_id if seats is None else f"{settings.client_id}-worker-{seats.worker}"
         self._dead = DeadLetters(settings.dead_letters)
         memory = Memory(settings.memory if seats is None else "")
@@ -115,7 +120,7 @@ class _Ingester:
         others = [foreign(mapping)] if mapping else []
         if settings.sparkplug_host:
             others.append((lambda topic: topic.startswith(f"{NAMESPACE}/"), sparkplug_heard.understand))
-        admission = Admission(Formats(others).understand, register, gaps, self._now, settings.places)
+        self._admission = admission = Admission(Formats(others).understand, register, gaps, self._now, settings.places)
         failpoints = Failpoints.of(os.environ)
         lags = Lags()
         self._monitor = Monitor(client, self._status, self._count, clock_ns, lags, Alarms(), register)
@@ -141,10 +146,8 @@ class _Ingester:
             tell=self._herald.store_is,
             failpoints=failpoints,
         )
-        # In a share the other ingesters have the numbers that are missing here; there `qilu gaps` asks the store.
-        say = self._say if settings.resend else None
-        self._watch = None if seats else GapWatch(gaps, store, say, clock_ns, settings.gap_grace_s)
-        self._doors = Doors(session, settings.share, seats, self._door, stop)
+        self._watch = self._watch_over(gaps)
+        self._doors = Doors(session, settings.share, seats, self._door, stop, partitions=partitions)
         self._sparkplug = None
         if settings.sparkplug_host:
             self._sparkplug = SparkplugDoor(
@@ -168,9 +171,7 @@ class _Ingester:
             await self._herald.report()  # the last word, so that the stored counts are the final ones
 
     async def _run(self) -> None:
-        loops = [self._listen, self._carrier.run, self._herald.run]
-        if self._watch is not None:
-            loops.append(self._watch_loop)
+        loops = [self._listen, self._carrier.run, self._herald.run, self._watch_loop]
         if self._sparkplug is not None:
             loops.append(self._sparkplug.tick)
         tasks = [asyncio.create_task(loop()) for loop in loops]
@@ -202,7 +203,7 @@ class _Ingester:
             self._take if self._sparkplug is None else self._take_and_pass,
             stop=stop,
             drain=self._drain_link,
-            tell=lambda error: self._herald.link_is(error, self._where),
+            tell=self._link_is,
             clock_ns=self._clock_ns,
             jitter=self._jitter,
         )
@@ -253,13 +254,27 @@ class _Ingester:
         except TimeoutError:
             raise LinkError(f"the broker has not taken a message within {SAY_S:.0f} s") from None
 
+    def _watch_over(self, gaps: Gaps) -> GapWatch:
+        say = self._say if self._settings.resend else None
+        return GapWatch(gaps, self._store, say, self._clock_ns, self._settings.gap_grace_s)
+
     async def _watch_loop(self) -> None:
-        assert self._watch is not None
+        """Look for gaps while all messages come to us: what is missing here others of the group may have."""
         while True:
             await asyncio.sleep(CHECK_S)
+            if not self._doors.whole:
+                self._status.gaps_missing = 0
+                continue
+            if self._doors.parted:  # what came to others we do not know: begin anew, and ask the store
+                self._doors.parted, self._admission.gaps = False, SharedGaps()
+                self._watch = self._watch_over(self._admission.gaps)
             if self._status.store_error is None:
                 await self._watch.look(self._now())
                 self._status.gaps_missing = self._watch.count
+
+    def _link_is(self, error: str | None) -> None:
+        if error is not None or self._doors.connected:  # or another session of ours is still away
+            self._herald.link_is(error, self._where)
 
     def _count(self) -> None:
         """Bring the status up to date."""
@@ -273,12 +288,3 @@ class _Ingester:
 def _mapping(path: str) -> Mapping | None:
     """The mapping file of the settings; raises ConfigError when it is not there or wrong."""
     return Mapping.parse(read_bytes(Path(path)), path) if path else None
-
-
-def _seats(settings: Settings) -> Seats | OwnSeats | None:
-    """How the sessions of a group are divided; None without a group. Raises ConfigError."""
-    if not settings.share:
-        return None
-    if settings.own_seats:
-        return OwnSeats(settings.own_seats, settings.seats)
-    return Seats(settings.seats_directory, settings.seats)

@@ -53,7 +53,11 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             description="group of a shared subscription, for several ingesters (docs/scale.md); empty: one ingester",
         ),
     ] = ""
-    seats: Annotated[int, Meta(ge=1, le=1024, description="sessions of the group, the same for all its ingesters")] = 6
+    partitions: Annotated[
+        list[str],
+        Meta(max_length=1024, description="instead of topics and share: the filters of each seat, apart by spaces"),
+    ] = field(default_factory=list)
+    seats: Annotated[int, Meta(ge=1, le=1024, description="sessions of the share, the same for all its ingesters")] = 6
     seats_directory: Annotated[str, Meta(description="directory of the seats' locks, shared by all ingesters")] = (
         "data/seats"
     )

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from console.config import TYPES
+from contract import KINDS, topic_filter
 from service import load, read_document
 from service.settings import check_environment
 
@@ -66,6 +67,16 @@ def test_machine_code_is_made_in_the_build_and_found_by_any_user_when_it_runs() 
 
 def test_the_plant_works_whatever_the_hour() -> None:
     assert read_document(str(ROOT / "deploy/qilu.toml"), TYPES)["simulator"] == {"shifts": "continuous"}
+
+
+def test_the_ingesters_can_be_several_and_miss_no_kind_of_message() -> None:
+    ingest = SERVICES["ingest"]
+    assert not {"container_name", "ports", "hostname"} & ingest.keys()
+    settings = read_document(str(ROOT / "deploy/qilu.toml"), TYPES)["ingest"]
+    filters = [part for partition in settings["partitions"] for part in partition.split()]
+    assert sorted(filters) == sorted(topic_filter(kind=kind) for kind in KINDS)
+    assert "ingest:/var/lib/qilu" in ingest["volumes"]
+    assert Path(settings["seats_directory"]).parent == Path(settings["dead_letters"]).parent == Path("/var/lib/qilu")
 
 
 def test_our_image_has_the_version_of_the_project() -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from contract import ConfigError
+from ingest.doors import division
 from ingest.seats import OwnSeats, Seats
+from ingest.settings import Settings
 
 
 def settle(workers: list[Seats]) -> None:
@@ -104,3 +106,17 @@ def test_seats_that_are_given() -> None:
     assert own.surplus() is None
     with pytest.raises(ConfigError, match=r"ingest\.own_seats: there is no seat 3"):
         OwnSeats([3], 3)
+
+
+def test_how_the_messages_are_divided(tmp_path: Path) -> None:
+    assert division(Settings(), ["tele/#"]) == (None, [])
+    seats, parts = division(Settings(partitions=["a/# b/#", "c/#"], seats_directory=str(tmp_path / "p")), ["tele/#"])
+    assert seats is not None
+    assert (seats.count, parts) == (2, [["a/#", "b/#", "tele/#"], ["c/#"]])
+    seats.close()
+    seats, parts = division(Settings(share="crew", seats=4, own_seats=[1, 3]), [])
+    assert isinstance(seats, OwnSeats)
+    assert (seats.count, parts) == (4, [])
+    for wrong in (Settings(partitions=["a/#"], share="crew"), Settings(partitions=["a/#", " "])):
+        with pytest.raises(ConfigError, match=r"ingest\.partitions"):
+            division(wrong, [])

@@ -11,7 +11,7 @@ from itertools import islice
 from ingest_plant import START_NS, Said
 from load import stream
 from scene import Scene, Stage, Verdict, proven
-from scripted_store import Reply, ScriptedStore, Write
+from scripted_store import Reply, ScriptedStore, Write, healthy
 
 from contract import LEVELS, Address, Telemetry, encode
 from ingest import read_letters
@@ -21,17 +21,17 @@ MARK = b"line=line-9"
 BATCH = {"batch_wait_ms": 2000, "batch_messages": 5000}
 
 
-def bad_message(number: int) -> Said:
-    """A message that nothing is wrong with, but that the script will refuse."""
+def bad_message(number: int, sensor: str = "force_kn") -> Said:
+    """A message that nothing is wrong with, but that the script, or the store, will refuse."""
     address = Address("acme", "plant-1", "production", "line-9", "press-9")
-    message = Telemetry(boot="00000bad", seq=number, t=[START_NS + number], values={"force_kn": [1.0]})
+    message = Telemetry(boot="00000bad", seq=number, t=[START_NS + number], values={sensor: [1.0]})
     return Said(address, "telemetry", message, encode(message))
 
 
-async def thousand(scene: Scene, bad: list[int]) -> None:
+async def thousand(scene: Scene, bad: list[int], sensor: str = "force_kn") -> None:
     """A thousand messages, the ``bad`` ones among them, all waiting when the ingester comes."""
     good = islice(scene.said, 1000 - len(bad))
-    scene.said = iter([bad_message(n) if n in bad else next(good) for n in range(1000)])
+    scene.said = iter([bad_message(n, sensor) if n in bad else next(good) for n in range(1000)])
     await scene.worker.start()
     scene.worker.kill()  # the session stands, and keeps what comes now
     await scene.say(1000)
@@ -96,6 +96,21 @@ def test_a16_the_database_stores_a_part_of_the_batch(stage: Stage) -> None:
     assert again <= math.ceil(math.log2(1000)), "more often than halving needs"
 
 
+def test_a16_the_database_names_the_field(stage: Stage) -> None:
+    """The real InfluxDB on three points of another type: it stores the rest and says which field it was."""
+    tags = "enterprise=acme,site=plant-1,area=production,line=line-9,machine=press-9"
+    first = f'telemetry,{tags} poison="text",_boot="00000bad",_seq=99i {START_NS - 1}'
+    stage.influxd.write(stage.bucket, first.encode())
+    verdict, writes = asyncio.run(_refused(stage, healthy, [3, 500, 501], "poison"))
+    stale, again = repeats(writes)
+    letters = dead(stage)
+    stage.report(verdict, requests_beyond_the_first=stale, good_line_sent_again=again, dead_letters=letters.total())
+    proven(verdict)
+    assert verdict.acked == 997
+    assert letters == {"store-refused": 3}
+    assert stale == again == 0, "nothing that is stored is sent again"
+
+
 def test_a17_the_body_is_too_large(stage: Stage) -> None:
     limit = 6000
 
@@ -110,13 +125,16 @@ def test_a17_the_body_is_too_large(stage: Stage) -> None:
     assert not dead(stage)
 
 
-async def _refused(stage: Stage, script: object, bad: list[int]) -> tuple[Verdict, list[Write]]:
+async def _refused(
+    stage: Stage, script: object, bad: list[int], sensor: str = "force_kn"
+) -> tuple[Verdict, list[Write]]:
     store = ScriptedStore(stage.store_url, script)  # type: ignore[arg-type]
     async with store.standing(), stage.scene(store_url=store.url, settings=BATCH, start=False) as scene:
-        await thousand(scene, bad)
+        await thousand(scene, bad, sensor)
         without_bad(scene)
         await scene.settle()
-        return await scene.judge(), store.told
+        first = [("acme/plant-1/production/line-9/press-9", "telemetry", "00000bad", 99)]  # that a test has written
+        return await scene.judge(strangers=first), store.told
 
 
 def test_a18_poison_comes_first(stage: Stage) -> None:
