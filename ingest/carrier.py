@@ -21,8 +21,8 @@ from ingest.lag import Lags
 from ingest.status import Status
 from ingest.writing import Writer, backoff_s
 
-WRITES: Final = 2
-"""Batches under way to the store: one is stored while the next is said to it."""
+WRITES: Final = 3
+"""Batches under way to the store: two are stored while the next is said to it."""
 
 
 class Carrier:

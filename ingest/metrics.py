@@ -10,6 +10,7 @@ reasons and kinds by ``ingest/status.py``, alarms and measurements by their list
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Final
 
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
@@ -105,6 +106,8 @@ def _broker(status: Status) -> Iterator[Metric]:
             "When the newest message that was carried came; time() minus this is how long ago that was.",
             status.last_message_ns / 1e9,
         )
+    if status.sparkplug is not None:
+        yield _gauges("sparkplug", "What the Sparkplug host counts.", "what", asdict(status.sparkplug))
 
 
 def _streams(streams: Sequence[Stream]) -> Iterator[Metric]:

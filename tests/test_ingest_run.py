@@ -132,8 +132,10 @@ def test_everything_said_is_stored_with_equal_values_and_counted(broker: Embedde
 
 
 def test_a_slow_store_sees_two_writes_at_a_time_while_the_next_batch_collects(
-    broker: EmbeddedBroker, tmp_path: Path
+    broker: EmbeddedBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("ingest.carrier.WRITES", 2)
+
     async def scene() -> None:
         async with bench(tmp_path, broker.url) as made:
             await made.start()
