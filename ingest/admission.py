@@ -11,14 +11,18 @@ Batches are read in a thread of their own, one after another, while the loop loo
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from typing import Any, Final
 
 from contract import Address, ContractError
 from ingest.batch import Batch, Delivery, Said, Understand, read
 from ingest.gaps import GapLimits, Gaps, Missing, Totals
 from ingest.ranges import Ranges
 from ingest.register import Register
+
+NAMES: Final = 65_536
+"""How many names of messages are remembered whose numbers do not count, as those of mapped devices."""
 
 
 class SharedGaps(Gaps):
@@ -93,6 +97,7 @@ class Admission:
         self._understand = understand
         self._now_s = now_s
         self._places = frozenset(places)
+        self._named: OrderedDict[tuple[object, ...], None] = OrderedDict()
         self._batch_s = 0.0
 
     def open(self, deliveries: Sequence[Delivery]) -> Batch:
@@ -105,10 +110,23 @@ class Admission:
         address, kind, message, _, counted, last_seq = said
         if self._places and not self._knows(address):
             raise ContractError("unknown-place", f"{address.path} is in none of ingest.places")
-        again = counted and self.gaps.came(address, message.boot, message.seq, self._batch_s)
+        if counted:
+            again = self.gaps.came(address, message.boot, message.seq, self._batch_s)
+        else:
+            again = self._was_named((address, kind, message.boot, message.seq))
         if last_seq is not None:
             self.gaps.upto(address, message.boot, last_seq, self._batch_s)
         return self.register.admit(address, kind, message) or again
+
+    def _was_named(self, name: tuple[object, ...]) -> bool:
+        """Whether a message whose numbers do not count came before, as far as its name is remembered."""
+        if name in self._named:
+            self._named.move_to_end(name)
+            return True
+        self._named[name] = None
+        if len(self._named) > NAMES:
+            self._named.popitem(last=False)
+        return False
 
     def _knows(self, address: Address) -> bool:
         levels = address.levels

@@ -21,8 +21,9 @@ STABLE_S: Final = 10.0
 """A connection that lived shorter counts as a failed attempt: two clients of one name throw each other out for ever."""
 TAKEN_OVER_S: Final = 30.0
 """How long to leave a session to whoever has taken it, so that there is peace for most of a minute."""
-SHORT: Final = 2
-"""After more short connections in a row than these somebody else is taken to want the session as well."""
+SHORT: Final = 4
+"""After more short connections in a row than these somebody else is taken to want the session as well. A broker that is
+restarted a few times is no such reason."""
 LONGEST_WAIT_S: Final = 4.0
 """So that a broker that is back is found within five seconds."""
 

@@ -10,6 +10,7 @@ What it is not: guided by coverage. atheris would be, but has no wheel for every
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import random
@@ -117,6 +118,11 @@ def _try(name: str, target: Callable[[bytes], object], data: bytes, allowed: obj
     except Exception as error:
         raise AssertionError(f"{name}: {type(error).__name__}: {error!s:.300}; kept in {keep(name, data)}") from error
     took_s = time.thread_time() - began
+    if took_s >= SLOW_S:  # a collection of garbage may have fallen into it: a second look must be as slow
+        began = time.thread_time()
+        with contextlib.suppress(allowed):  # type: ignore[arg-type]
+            target(data)
+        took_s = min(took_s, time.thread_time() - began)
     found.runs += 1
     found.slowest_s = max(found.slowest_s, took_s)
     assert took_s < SLOW_S, f"{name}: {took_s:.2f} s for {len(data)} bytes; kept in {keep(name, data)}"
