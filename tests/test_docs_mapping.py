@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
 import test_docs_extend as extend
 from msgspec.structs import fields
 
-from console.cli import parser
 from ingest import mapping_file
 
 ROOT = Path(__file__).parents[1]
@@ -22,7 +20,6 @@ _GROUPS = [
 ]
 
 
-@pytest.mark.skipif("mapping" not in parser().format_help(), reason="this Qilu has no `qilu mapping` yet")
 def test_the_pages_commands_work_as_written(folder: Path) -> None:
     assert extend._follow(PAGE, folder, simulate=False) == 7
 

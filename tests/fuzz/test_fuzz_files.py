@@ -6,13 +6,14 @@ import random
 from itertools import islice
 from pathlib import Path
 
-import pytest
 from hunting import BUDGET_S, SEED, hunt, mutants
 from ingest_plant import plant
 
 from contract import ConfigError
 from ingest import DeadLetters, read_letters
 from ingest.deadletter import letter
+from simulator.outbox import Outbox
+from simulator.outgoing import Outgoing
 
 
 def letters_file(folder: Path) -> Path:
@@ -58,11 +59,9 @@ def test_fuzz_dead_letters_are_appended_after_a_torn_line(tmp_path: Path) -> Non
 
 def test_fuzz_outbox(tmp_path: Path) -> None:
     """Any bytes in the edge buffer's file: it opens, or is moved aside and an empty one begins."""
-    outbox = pytest.importorskip("simulator.outbox")
-    outgoing = pytest.importorskip("simulator.outgoing")
     file = tmp_path / "outbox"
-    said = [outgoing.Outgoing.of(one.address, one.message) for one in plant(5, 40)]
-    box = outbox.Outbox(file)
+    said = [Outgoing.of(one.address, one.message) for one in plant(5, 40)]
+    box = Outbox(file)
     box.put(said)
     box.close()
     whole = file.read_bytes()
@@ -72,7 +71,7 @@ def test_fuzz_outbox(tmp_path: Path) -> None:
             left.unlink()
         file.write_bytes(data)
         try:
-            box = outbox.Outbox(file)
+            box = Outbox(file)
         except ConfigError:
             continue
         box.put(said[:1])

@@ -6,7 +6,6 @@ import asyncio
 import time
 from pathlib import Path
 
-import pytest
 from ingest_plant import publish, until
 from servers import Mosquitto
 
@@ -71,7 +70,6 @@ async def _stored(store: Historian, kind: str, field: str, machine: str) -> dict
     return dict(zip(table.time_ns, table.fields[field], strict=True))
 
 
-@pytest.mark.skipif("mapping" not in Settings.__struct_fields__, reason="this ingester has no `mapping` yet")
 def test_foreign_devices_are_stored_as_any_other(mosquitto: Mosquitto, influx_url: str, tmp_path: Path) -> None:
     async def story() -> None:
         async with open_store(influx_url) as store:
