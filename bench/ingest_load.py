@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)]
 
 from contract import Address, Telemetry, encode  # noqa: E402
-from ingest import mqtt  # noqa: E402
+from ingest import mqtt, mqtt_packets  # noqa: E402
 
 SECOND_NS = 1_000_000_000
 START_NS = 1_760_000_000 * SECOND_NS
@@ -66,7 +66,7 @@ class Publisher(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         transport.write(
-            mqtt.connect_packet(self._name, clean_start=True, keepalive_s=0, session_expiry_s=0, receive_maximum=1000)
+            mqtt_packets.connect(self._name, clean_start=True, keepalive_s=0, session_expiry_s=0, receive_maximum=1000)
         )
 
     def data_received(self, data: bytes) -> None:
@@ -89,7 +89,7 @@ class Publisher(asyncio.Protocol):
             first = self.sent
             self._transport.write(
                 b"".join(
-                    mqtt.publish_packet(mqtt.Message(topic, payload, 1), 1 + (first + n) % 60_000)
+                    mqtt_packets.publish(mqtt_packets.Message(topic, payload, 1), 1 + (first + n) % 60_000)
                     for n, (topic, payload) in enumerate(part)
                 )
             )
@@ -101,7 +101,7 @@ class Publisher(asyncio.Protocol):
             self._room.clear()
             await self._room.wait()
         if self._transport is not None:
-            self._transport.write(mqtt.GOODBYE_PACKET)
+            self._transport.write(mqtt_packets.GOODBYE)
             self._transport.close()
 
 

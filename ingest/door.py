@@ -1,6 +1,6 @@
 """One session at the broker, kept open: connect, listen, and after a loss connect again.
 
-What it is: the loop around ``subscriber.connect``. A new connection is made only when everything that the old one
+What it is: ``connect``, and the loop around it. A new connection is made only when everything that the old one
 brought is settled. So memory holds one window at most, however often the link breaks while the store is down.
 What it is not: MQTT, and not the place where messages go.
 """
@@ -14,9 +14,10 @@ from typing import Final
 
 from contract import LinkError
 from ingest.session import Session
-from ingest.subscriber import Link, Take, connect
+from ingest.subscriber import Link, Take
 from ingest.writing import backoff_s
 
+CONNECT_TIMEOUT_S: Final = 10.0
 STABLE_S: Final = 10.0
 """A connection that lived shorter counts as a failed attempt: two clients of one name throw each other out for ever."""
 TAKEN_OVER_S: Final = 30.0
@@ -146,3 +147,39 @@ async def either(stop: asyncio.Event, *others: Awaitable[object], delay_s: float
     finally:
         for wait in waits:
             wait.cancel()
+
+
+async def connect(session: Session, take: Take, clock_ns: Callable[[], int]) -> Link:
+    """Connect once, subscribe, and return when the broker has granted it.
+
+    Args:
+        session: the broker and what we want of it.
+        take: called with each message, in order of receipt; it must not raise.
+        clock_ns: ns UTC, for the time of receipt.
+
+    Raises:
+        LinkError: no connection, a refusal, or no answer in time.
+    """
+    where = f"mqtt://{session.host}:{session.port}"
+    link = Link(session, take, clock_ns)
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            await asyncio.get_running_loop().create_connection(lambda: link, session.host, session.port)
+            await asyncio.shield(link.ready)
+    except TimeoutError:
+        raise _given_up(link, f"{where}: no answer within {CONNECT_TIMEOUT_S:.0f} s") from None
+    except ConnectionRefusedError:
+        raise _given_up(link, f"{where}: connection refused; is the broker running?") from None
+    except (OSError, UnicodeError, LinkError) as error:
+        raise _given_up(link, f"{where}: {error}") from None
+    except BaseException:
+        _given_up(link, "")
+        raise
+    return link
+
+
+def _given_up(link: Link, why: str) -> LinkError:
+    if not link.ready.cancel() and not link.ready.cancelled():
+        link.ready.exception()  # it has been told
+    link.abandon()
+    return LinkError(why)

@@ -18,7 +18,7 @@ from historian.base import Historian, Query
 from ingest.gap_check import check
 from ingest.gap_commands import resend_commands
 from ingest.gaps import Gaps, Missing
-from ingest.mqtt import Message
+from ingest.mqtt_packets import Message
 from ingest.ranges import count
 
 CHECK_S: Final = 5.0

@@ -1,8 +1,8 @@
-"""MQTT 5 as bytes: the packets that an ingester sends, and those that it gets.
+"""The packets of MQTT 5 that an ingester gets, out of bytes.
 
-What it is: pure. ``Reader`` takes the bytes of a connection as they come and gives whole packets; the functions make
-packets. Only what a subscriber needs, which is not QoS 2, and the few messages that it publishes itself.
-What it is not: a connection, nor a session; those are in ``subscriber.py``.
+What it is: pure. ``Reader`` takes the bytes of a connection as they come and gives whole packets; the functions read
+what is in them. Only what a subscriber needs, which is not QoS 2.
+What it is not: a connection, nor a session; those are in ``subscriber.py``. What we send is in ``mqtt_packets.py``.
 The standard: OASIS MQTT Version 5.0 (2019); the numbers in the comments are its sections.
 
 A library did this before. Per message it made a future, a task and a timer, three times the cost of everything that
@@ -12,7 +12,7 @@ we do with the message, and its acknowledgement by hand needed four of its priva
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from contract import LinkError
@@ -22,8 +22,6 @@ PUBACK: Final = 4
 SUBACK: Final = 9
 PINGRESP: Final = 13
 DISCONNECT: Final = 14
-PINGREQ_PACKET: Final = b"\xc0\x00"
-GOODBYE_PACKET: Final = b"\xe0\x00"  # the will is not sent, the session is kept (3.14)
 
 LARGEST_PACKET: Final = 1024 * 1024
 """Of a longer packet only so much is kept, so that nobody fills our memory; its payload is cut and says so."""
@@ -31,10 +29,7 @@ TOPICS_KNOWN: Final = 65_536
 
 _PUBLISH: Final = 3
 _FAILURE: Final = 0x80
-_ONLY_WHEN_NEW: Final = 0x10  # retain handling 1 (3.8.3.1): a resumed session has had the retained messages
 _CONTENT_TYPE: Final = 0x03
-_SESSION_EXPIRY: Final = 0x11
-_RECEIVE_MAXIMUM: Final = 0x21
 _LENGTH: Final = struct.Struct("!H")
 
 # 2.2.2.2: how long the value of each property is; -1 a string or bytes, -2 two strings, 0 a variable byte integer.
@@ -195,58 +190,6 @@ def disconnect_code(packet: Other) -> int:
     return packet.body[0] if packet.body else 0
 
 
-def connect_packet(
-    client_id: str,
-    *,
-    clean_start: bool,
-    keepalive_s: int,
-    session_expiry_s: int,
-    receive_maximum: int,
-    username: str = "",
-    password: str | None = None,
-    will: Message | None = None,
-) -> bytes:
-    """CONNECT (3.1). The broker is not asked for a maximum packet size: what is longer it would drop in silence."""
-    properties = struct.pack("!BIBH", _SESSION_EXPIRY, session_expiry_s, _RECEIVE_MAXIMUM, receive_maximum)
-    flags = clean_start << 1 | bool(username) << 7 | (password is not None) << 6
-    body = [text(client_id)]
-    if will is not None:
-        flags |= 1 << 2 | will.qos << 3 | will.retain << 5
-        body += [b"\x00", text(will.topic), sized_bytes(will.payload)]
-    if username:
-        body.append(text(username))
-    if password is not None:
-        body.append(text(password))
-    head = text("MQTT") + struct.pack("!BBH", 5, flags, keepalive_s)
-    return packet(0x10, head + _sized(properties) + b"".join(body))
-
-
-def subscribe_packet(packet_id: int, wanted: Iterable[tuple[str, int]]) -> bytes:
-    """SUBSCRIBE (3.8): topic filters, each with the QoS that is wanted."""
-    filters = b"".join(text(topic) + bytes((qos | _ONLY_WHEN_NEW,)) for topic, qos in wanted)
-    return packet(0x82, _LENGTH.pack(packet_id) + b"\x00" + filters)
-
-
-class Message(NamedTuple):
-    """What we publish ourselves."""
-
-    topic: str
-    payload: bytes
-    qos: int = 0
-    retain: bool = False
-
-
-def publish_packet(message: Message, packet_id: int = 0) -> bytes:
-    """PUBLISH (3.3), at QoS 0 or 1; ``packet_id`` is for QoS 1."""
-    middle = _LENGTH.pack(packet_id) if message.qos else b""
-    return packet(0x30 | message.qos << 1 | message.retain, text(message.topic) + middle + b"\x00" + message.payload)
-
-
-def puback_packets(packet_ids: Sequence[int]) -> bytes:
-    """PUBACKs (3.4): without reason code and properties, which means success."""
-    return struct.pack("!" + "HH" * len(packet_ids), *[part for one in packet_ids for part in (0x4002, one)])
-
-
 def refused(granted: Sequence[int], wanted: Sequence[tuple[str, int]]) -> str:
     """What the broker did not grant as it was asked for; empty when it granted everything.
 
@@ -306,27 +249,3 @@ def _varint(data: bytes, at: int) -> int:
             break
         at, shift = at + 1, shift + 7
     return value
-
-
-def _sized(body: bytes) -> bytes:
-    length, head = len(body), bytearray()
-    while True:
-        length, low = length >> 7, length & 127
-        head.append(low | (128 if length else 0))
-        if not length:
-            return bytes(head) + body
-
-
-def packet(head: int, body: bytes) -> bytes:
-    """A control packet (2.1)."""
-    return bytes((head,)) + _sized(body)
-
-
-def sized_bytes(value: bytes) -> bytes:
-    """Binary data (1.5.6)."""
-    return _LENGTH.pack(len(value)) + value
-
-
-def text(value: str) -> bytes:
-    """A UTF-8 encoded string (1.5.4)."""
-    return sized_bytes(value.encode())

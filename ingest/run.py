@@ -37,7 +37,7 @@ from ingest.mapping import Mapping
 from ingest.mapping_format import foreign
 from ingest.memory import Memory
 from ingest.monitor import Monitor
-from ingest.mqtt import Message
+from ingest.mqtt_packets import Message
 from ingest.register import Register
 from ingest.session import Session
 from ingest.settings import Settings
@@ -105,38 +105,31 @@ class _Ingester:
         self._status.window = settings.receive_maximum
         self._drained_by_s: float | None = None
         mapping = _mapping(settings.mapping)
-        session = Session.of(settings, broker, mapping.filters if mapping else ())
-        seats, partitions = division(settings, mapping.filters if mapping else ())
-        if seats is not None and settings.sparkplug_host:
-            raise ConfigError(
-                "ingest.sparkplug_host: a Sparkplug host has one connection, so it cannot be one of several ingesters; "
-                "give it an ingester of its own, without ingest.share and ingest.partitions"
-            )
+        filters = mapping.filters if mapping else ()
+        session = Session.of(settings, broker, filters)
+        seats, partitions = division(settings, filters)
         client = settings.client_id if seats is None else f"{settings.client_id}-worker-{seats.worker}"
-        self._dead = DeadLetters(settings.dead_letters)
         memory = Memory(settings.memory if seats is None else "")
-        register = Register(settings.max_series, settings.max_fields)
-        gaps = memory.recall(SharedGaps, register, self._now())
-        others = [foreign(mapping)] if mapping else []
-        if settings.sparkplug_host:
-            others.append((lambda topic: topic.startswith(f"{NAMESPACE}/"), sparkplug_heard.understand))
-        self._admission = admission = Admission(Formats(others).understand, register, gaps, self._now, settings.places)
-        failpoints = Failpoints.of(os.environ)
+        self._failpoints = Failpoints.of(os.environ)
+        self._dead = DeadLetters(settings.dead_letters)
+        self._admission = _admission(settings, mapping, memory, self._now)
         lags = Lags()
+        register = self._admission.register
         self._monitor = Monitor(client, self._status, self._count, clock_ns, lags, Alarms(), register)
+        heartbeat = Heartbeat(settings.heartbeat, lambda: clock_ns() / 1e9)
         self._herald = Herald(
             self._monitor,
             store,
-            Heartbeat(settings.heartbeat, lambda: clock_ns() / 1e9),
+            heartbeat,
             memory,
-            admission,
+            self._admission,
             dead_letters=settings.dead_letters,
             clock_ns=clock_ns,
         )
         self._carrier = Carrier(
             store,
             Limits(messages=settings.batch_messages, size=settings.batch_bytes, wait_s=settings.batch_wait_ms / 1000),
-            open_batch=admission.open,
+            open_batch=self._admission.open,
             lags=lags,
             dead_letters=self._dead,
             window=settings.receive_maximum,
@@ -144,22 +137,29 @@ class _Ingester:
             clock_ns=clock_ns,
             jitter=jitter,
             tell=self._herald.store_is,
-            failpoints=failpoints,
+            failpoints=self._failpoints,
         )
-        self._watch = self._watch_over(gaps)
+        self._watch = self._watch_over(self._admission.gaps)
         self._doors = Doors(session, settings.share, seats, self._door, stop, partitions=partitions)
-        self._sparkplug = None
-        if settings.sparkplug_host:
-            self._sparkplug = SparkplugDoor(
-                settings,
-                session,
-                lambda heard: self._carrier.take(heard, 1),  # its own brake holds back, so nothing is turned away
-                say=self._say,
-                room=lambda: self._carrier.batcher.buffered < settings.receive_maximum,
-                status=self._status,
-                clock_ns=clock_ns,
-                failpoints=failpoints,
+        self._sparkplug = self._sparkplug_host(session, alone=seats is None) if settings.sparkplug_host else None
+
+    def _sparkplug_host(self, session: Session, *, alone: bool) -> SparkplugDoor:
+        settings = self._settings
+        if not alone:
+            raise ConfigError(
+                "ingest.sparkplug_host: a Sparkplug host has one connection, so it cannot be one of several ingesters; "
+                "give it an ingester of its own, without ingest.share and ingest.partitions"
             )
+        return SparkplugDoor(
+            settings,
+            session,
+            lambda heard: self._carrier.take(heard, 1),  # its own brake holds back, so nothing is turned away
+            say=self._say,
+            room=lambda: self._carrier.batcher.buffered < settings.receive_maximum,
+            status=self._status,
+            clock_ns=self._clock_ns,
+            failpoints=self._failpoints,
+        )
 
     async def run(self) -> None:
         """Run the loops until the doors are closed, or until one of them fails."""
@@ -288,3 +288,13 @@ class _Ingester:
 def _mapping(path: str) -> Mapping | None:
     """The mapping file of the settings; raises ConfigError when it is not there or wrong."""
     return Mapping.parse(read_bytes(Path(path)), path) if path else None
+
+
+def _admission(settings: Settings, mapping: Mapping | None, memory: Memory, now_s: Callable[[], float]) -> Admission:
+    """The desk, with what is remembered of the last time."""
+    others = [foreign(mapping)] if mapping else []
+    if settings.sparkplug_host:
+        others.append((lambda topic: topic.startswith(f"{NAMESPACE}/"), sparkplug_heard.understand))
+    register = Register(settings.max_series, settings.max_fields)
+    gaps = memory.recall(SharedGaps, register, now_s())
+    return Admission(Formats(others).understand, register, gaps, now_s, settings.places)

@@ -1,6 +1,6 @@
 """What the ingester asks of a broker.
 
-What it is: one value, made of the settings, without a word of MQTT's bytes.
+What it is: one value, made of the settings, and the packet that says it.
 What it is not: the connection; that is ``subscriber.py``.
 """
 
@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ingest.mqtt import Message
+from ingest import mqtt_packets
+from ingest.mqtt311 import WIRES
+from ingest.mqtt_packets import Message
 from ingest.settings import Settings
 from service import Broker
 
@@ -59,3 +61,17 @@ class Session:
     def named(self, client_id: str, topics: Sequence[tuple[str, int]], *, will: Message | None, clean: bool) -> Session:
         """The same broker and user under another name."""
         return replace(self, client_id=client_id, topics=topics, will=will, clean=clean)
+
+    def hello(self, keepalive_s: int) -> bytes:
+        """The packet that opens it."""
+        return mqtt_packets.connect(
+            self.client_id,
+            clean_start=self.clean,
+            keepalive_s=keepalive_s,
+            session_expiry_s=0 if self.clean else self.session_expiry_s,
+            receive_maximum=self.receive_maximum,
+            username=self.username,
+            password=self.password,
+            will=self.will,
+            version=WIRES[self.mqtt].version,
+        )

@@ -15,7 +15,7 @@ import msgspec
 
 from contract import Address, Command, CommandRow, ContractError, Reply, ReplyRow, decode, encode
 from contract.sparkplug import FOREIGN, Publish, address_of, device_of
-from ingest.mqtt import Message
+from ingest.mqtt_packets import Message
 from ingest.sparkplug_heard import Said
 from ingest.sparkplug_host import Host
 from ingest.sparkplug_nodes import Node

@@ -21,7 +21,7 @@ from contract.sparkplug import Publish
 from ingest.batch import Delivery
 from ingest.door import Hooks
 from ingest.failpoints import Failpoints
-from ingest.mqtt import Message
+from ingest.mqtt_packets import Message
 from ingest.session import Session
 from ingest.settings import Settings
 from ingest.sparkplug_commands import Commands

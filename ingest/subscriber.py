@@ -1,9 +1,9 @@
 """One MQTT connection that acknowledges a message when it is durable, and not before.
 
-What it is: ``connect`` makes one connection, with a persistent session or a clean one (OASIS MQTT 5.0, 4.1 and 4.4);
+What it is: one connection, with a persistent session or a clean one (OASIS MQTT 5.0, 4.1 and 4.4), made by ``door.py``;
 each message comes out as an ``Inbound`` whose ``acknowledge`` releases its PUBACK, in whatever order the caller calls,
 so the caller keeps the order of receipt (4.6).
-What it is not: a loop that reconnects. ``door.py`` decides when, and only after everything that an old connection
+What it is not: a loop that reconnects. The door decides when, and only after everything that an old connection
 brought is settled. A message knows the connection that brought it: an acknowledgement of an old one has no way to a
 new one, where its packet identifier already means another message.
 
@@ -19,12 +19,11 @@ from collections.abc import Callable
 from typing import Final
 
 from contract import LinkError
-from ingest import mqtt
-from ingest.mqtt import Message, Other, Published
+from ingest import mqtt, mqtt_packets
+from ingest.mqtt import Other, Published
 from ingest.mqtt311 import WIRES
 from ingest.session import Session
 
-CONNECT_TIMEOUT_S: Final = 10.0
 DISCONNECT_TIMEOUT_S: Final = 1.0
 KEEPALIVE_S: Final = 15
 WINDOW_BYTES: Final = 16 * 1024 * 1024
@@ -108,16 +107,16 @@ class Link(asyncio.Protocol):
         if self._paused and not self._beyond_window:
             self._read(more=True)
 
-    async def publish(self, message: Message) -> None:
+    async def publish(self, message: mqtt_packets.Message) -> None:
         """Say something; at QoS 1 returns when the broker has taken it. Raises LinkError."""
         if self.lost.is_set():
             raise LinkError(self.reason)
         if not message.qos:
-            self._send(self._wire.publish(message, 0))
+            self._send(mqtt_packets.publish(message, 0, self._wire.version))
             return
         packet_id = self._next_id()
         answer = self._published[packet_id] = self._loop.create_future()
-        self._send(self._wire.publish(message, packet_id))
+        self._send(mqtt_packets.publish(message, packet_id, self._wire.version))
         try:
             code = await answer
         finally:
@@ -143,7 +142,7 @@ class Link(asyncio.Protocol):
             self._read(more=True)  # or the broker's end of the connection would not be seen
             # Closing a socket that still has messages to read resets it, and then the broker may never read our last
             # acknowledgements. So the broker closes, as it must after DISCONNECT (3.14.4).
-            self._send(mqtt.GOODBYE_PACKET)
+            self._send(mqtt_packets.GOODBYE)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(DISCONNECT_TIMEOUT_S):
                     await self.lost.wait()
@@ -162,19 +161,7 @@ class Link(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._heard_s = self._loop.time()
-        session = self._session
-        self._send(
-            self._wire.connect(
-                session.client_id,
-                clean_start=session.clean,
-                keepalive_s=KEEPALIVE_S,
-                session_expiry_s=0 if session.clean else session.session_expiry_s,
-                receive_maximum=session.receive_maximum,
-                username=session.username,
-                password=session.password,
-                will=session.will,
-            )
-        )
+        self._send(self._session.hello(KEEPALIVE_S))
         self._timer = self._loop.call_later(KEEPALIVE_S / 2, self._look)
 
     def data_received(self, data: bytes) -> None:
@@ -229,7 +216,7 @@ class Link(asyncio.Protocol):
         if answer.code:
             raise LinkError(f"the broker refuses us: {mqtt.reason(answer.code)}")
         self.session_present = answer.session_present
-        self._send(self._wire.subscribe(self._next_id(), self._session.topics))
+        self._send(mqtt_packets.subscribe(self._next_id(), self._session.topics, self._wire.version))
         if answer.session_present:
             # The subscription stands since the last time. The embedded broker holds the SUBACK back while its window
             # is full of messages that we have not acknowledged, and those may wait for the store.
@@ -250,7 +237,7 @@ class Link(asyncio.Protocol):
             self._fail(LinkError(f"the broker has said nothing for {now_s - self._heard_s:.0f} s"))
             return
         if max(now_s - self._heard_s, now_s - self._said_s) >= KEEPALIVE_S / 2:
-            self._send(mqtt.PINGREQ_PACKET)
+            self._send(mqtt_packets.PINGREQ)
         self._timer = self._loop.call_later(KEEPALIVE_S / 4, self._look)
 
     # The rest -----------------------------------------------------------------------------------------------------
@@ -273,7 +260,7 @@ class Link(asyncio.Protocol):
     def _send_due(self) -> None:
         due, self._due = self._due, []
         if due:
-            self._send(mqtt.puback_packets(due))
+            self._send(mqtt_packets.pubacks(due))
 
     def _send(self, packet: bytes) -> None:
         if self._transport is not None and not self.lost.is_set() and not self._transport.is_closing():
@@ -305,39 +292,3 @@ class Link(asyncio.Protocol):
         for answer in self._published.values():
             if not answer.done():
                 answer.set_exception(LinkError(why))
-
-
-async def connect(session: Session, take: Take, clock_ns: Callable[[], int]) -> Link:
-    """Connect once, subscribe, and return when the broker has granted it.
-
-    Args:
-        session: the broker and what we want of it.
-        take: called with each message, in order of receipt; it must not raise.
-        clock_ns: ns UTC, for the time of receipt.
-
-    Raises:
-        LinkError: no connection, a refusal, or no answer in time.
-    """
-    where = f"mqtt://{session.host}:{session.port}"
-    link = Link(session, take, clock_ns)
-    try:
-        async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            await asyncio.get_running_loop().create_connection(lambda: link, session.host, session.port)
-            await asyncio.shield(link.ready)
-    except TimeoutError:
-        raise _given_up(link, f"{where}: no answer within {CONNECT_TIMEOUT_S:.0f} s") from None
-    except ConnectionRefusedError:
-        raise _given_up(link, f"{where}: connection refused; is the broker running?") from None
-    except (OSError, UnicodeError, LinkError) as error:
-        raise _given_up(link, f"{where}: {error}") from None
-    except BaseException:
-        _given_up(link, "")
-        raise
-    return link
-
-
-def _given_up(link: Link, why: str) -> LinkError:
-    if not link.ready.cancel() and not link.ready.cancelled():
-        link.ready.exception()  # it has been told
-    link.abandon()
-    return LinkError(why)

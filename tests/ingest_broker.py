@@ -12,7 +12,7 @@ import struct
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
-from ingest import mqtt
+from ingest import mqtt, mqtt_packets
 from ingest.mqtt import Published
 from ingest.session import Session
 
@@ -34,7 +34,7 @@ class Guest:
 
     def give(self, topic: str, payload: bytes, packet_id: int) -> None:
         """Send it a message, at QoS 1."""
-        self.writer.write(mqtt.publish_packet(mqtt.Message(topic, payload, 1), packet_id))
+        self.writer.write(mqtt_packets.publish(mqtt_packets.Message(topic, payload, 1), packet_id))
 
     def throw_out(self) -> None:
         """Another client has taken over its session (MQTT 5.0, 3.1.4, reason 0x8E)."""
@@ -105,7 +105,7 @@ class ScriptedBroker:
         if isinstance(packet, Published):
             guest.said.append(packet)
             if packet.qos and not self.deaf:
-                guest.writer.write(mqtt.puback_packets([packet.packet_id]))
+                guest.writer.write(mqtt_packets.pubacks([packet.packet_id]))
             return
         body = packet.body
         match packet.type:

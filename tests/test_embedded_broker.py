@@ -17,8 +17,9 @@ from ingest_plant import publish, until
 
 from console.embedded_broker import MAX_PAYLOAD_BYTES, EmbeddedBroker
 from contract import MAX_BYTES, ConfigError
+from ingest.door import connect
 from ingest.session import Session
-from ingest.subscriber import Inbound, connect
+from ingest.subscriber import Inbound
 
 V5 = aiomqtt.ProtocolVersion.V5
 

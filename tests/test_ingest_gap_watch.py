@@ -15,7 +15,7 @@ from historian import Frame, Historian, ModelHistorian, Query, Table
 from ingest import frames
 from ingest.gap_watch import ASK_AGAIN_S, LONGEST_S, MOST_COMMANDS, VALID_NS, GapWatch
 from ingest.gaps import Gaps
-from ingest.mqtt import Message
+from ingest.mqtt_packets import Message
 from ingest.ranges import parse
 
 GATEWAY = Address("acme", "plant-1", "production", "line-1", "gateway")

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract import LinkError
-from ingest import mqtt
-from ingest.mqtt import Message, Other, Published, Reader
+from ingest import mqtt, mqtt_packets
+from ingest.mqtt import Other, Published, Reader
+from ingest.mqtt_packets import Message
 
 TOPICS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=40)
 MESSAGES = st.builds(
@@ -25,7 +26,7 @@ def in_pieces(wire: bytes, cuts: list[int]) -> list[bytes]:
 
 @given(said=st.lists(MESSAGES, max_size=12), cuts=st.lists(st.integers(0, 5000), max_size=30))
 def test_messages_come_out_as_they_went_in_whatever_the_pieces(said: list[Message], cuts: list[int]) -> None:
-    wire = b"".join(mqtt.publish_packet(one, number) for number, one in enumerate(said, start=1))
+    wire = b"".join(mqtt_packets.publish(one, number) for number, one in enumerate(said, start=1))
     reader = Reader()
     got = [packet for piece in in_pieces(wire, cuts) for packet in reader.feed(piece)]
     assert got == [
@@ -62,7 +63,7 @@ def test_the_content_type_is_read_among_other_properties() -> None:
 
 
 def test_of_a_packet_beyond_all_bounds_the_beginning_is_kept_and_what_follows_is_read() -> None:
-    wire = mqtt.publish_packet(Message("t", bytes(5000), 1), 1) + mqtt.publish_packet(Message("t", b"next", 1), 2)
+    wire = mqtt_packets.publish(Message("t", bytes(5000), 1), 1) + mqtt_packets.publish(Message("t", b"next", 1), 2)
     for step in (1, 7, 1000, 10_000):
         reader = Reader(largest=100)
         got = [packet for at in range(0, len(wire), step) for packet in reader.feed(wire[at : at + step])]
@@ -95,7 +96,7 @@ def test_a_topic_that_is_no_text_can_be_read_all_the_same() -> None:
 
 
 def test_the_will_and_the_password_are_in_the_connect_packet() -> None:
-    packet = mqtt.connect_packet(
+    packet = mqtt_packets.connect(
         "me",
         clean_start=True,
         keepalive_s=15,

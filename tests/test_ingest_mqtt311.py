@@ -8,13 +8,14 @@ from hypothesis import strategies as st
 from test_ingest_mqtt import MESSAGES, in_pieces
 
 from contract import LinkError
-from ingest import mqtt, mqtt311
-from ingest.mqtt import Message, Other, Published
+from ingest import mqtt, mqtt311, mqtt_packets
+from ingest.mqtt import Other, Published
+from ingest.mqtt_packets import Message
 
 
 @given(said=st.lists(MESSAGES, max_size=12), cuts=st.lists(st.integers(0, 5000), max_size=30))
 def test_messages_come_out_as_they_went_in_whatever_the_pieces(said: list[Message], cuts: list[int]) -> None:
-    wire = b"".join(mqtt311.publish_packet(one, number) for number, one in enumerate(said, start=1))
+    wire = b"".join(mqtt_packets.publish(one, number, mqtt_packets.V311) for number, one in enumerate(said, start=1))
     reader = mqtt311.Reader()
     got = [packet for piece in in_pieces(wire, cuts) for packet in reader.feed(piece)]
     assert got == [
@@ -41,7 +42,7 @@ def test_a_publish_that_ends_too_early_is_an_error() -> None:
 
 
 def test_the_will_and_the_password_are_in_the_connect_packet() -> None:
-    packet = mqtt311.connect_packet(
+    packet = mqtt_packets.connect(
         "me",
         clean_start=True,
         keepalive_s=15,
@@ -50,6 +51,7 @@ def test_the_will_and_the_password_are_in_the_connect_packet() -> None:
         username="ann",
         password="",
         will=Message("state", b"off", 1, retain=True),
+        version=mqtt_packets.V311,
     )
     flags = 0b1110_1110  # user name, password, retained will at QoS 1, clean session (3.1.2)
     assert packet[2:12] == b"\x00\x04MQTT\x04" + bytes([flags]) + b"\x00\x0f"
@@ -77,5 +79,8 @@ def test_another_answer_is_none() -> None:
 
 
 def test_subscribe_and_its_answer() -> None:
-    assert mqtt311.subscribe_packet(7, [("a/#", 1), ("b", 0)]) == b"\x82\x0c\x00\x07\x00\x03a/#\x01\x00\x01b\x00"
+    assert (
+        mqtt_packets.subscribe(7, [("a/#", 1), ("b", 0)], mqtt_packets.V311)
+        == b"\x82\x0c\x00\x07\x00\x03a/#\x01\x00\x01b\x00"
+    )
     assert mqtt311.suback(Other(mqtt.SUBACK, 0, b"\x00\x07\x01\x80")) == (1, 0x80)

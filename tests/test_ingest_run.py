@@ -18,7 +18,7 @@ from ingest_plant import Cable, MemoryStore, Points, Said, names_of, plant, publ
 from console.embedded_broker import EmbeddedBroker
 from contract import Address, ConfigError, Death, RetryLater, Telemetry, encode, topic_filter
 from historian.base import Frame
-from ingest import DeadLetters, Settings, Status, ingest, mqtt, read_letters
+from ingest import DeadLetters, Settings, Status, ingest, mqtt_packets, read_letters
 from service import Broker, heartbeat_problem
 
 
@@ -394,7 +394,7 @@ def test_a_full_disk_for_dead_letters_holds_the_acknowledgement_back(
 
 def test_qos_0_cannot_fill_the_memory(tmp_path: Path) -> None:
     """From a broker of four answers, for the embedded one delivers what was published at QoS 0 at QoS 1."""
-    flood = b"".join(mqtt.publish_packet(mqtt.Message(one.topic, one.payload)) for one in plant(9, 50))
+    flood = b"".join(mqtt_packets.publish(mqtt_packets.Message(one.topic, one.payload)) for one in plant(9, 50))
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(4096)

@@ -12,7 +12,7 @@ from contract.sparkplug import Publish, command_of, parse_topic
 from contract.sparkplug_payload import DataType, Metric, Payload, decode_payload, encode_payload
 from ingest.admission import Admission, SharedGaps
 from ingest.gaps import Missing
-from ingest.mqtt import Message as Mqtt
+from ingest.mqtt_packets import Message as Mqtt
 from ingest.register import Register
 from ingest.sparkplug_commands import KEPT, Commands, Passed
 from ingest.sparkplug_heard import Said, understand

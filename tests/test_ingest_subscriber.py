@@ -16,10 +16,11 @@ from ingest_plant import Cable, publish, until
 
 from console.embedded_broker import EmbeddedBroker
 from contract import LinkError
-from ingest import mqtt
+from ingest import mqtt_packets
 from ingest import subscriber as module
+from ingest.door import connect
 from ingest.session import Session
-from ingest.subscriber import Inbound, Link, connect
+from ingest.subscriber import Inbound, Link
 
 NAMES = (f"subscriber-{n}" for n in itertools.count())
 CLOCK = itertools.count().__next__
@@ -171,7 +172,7 @@ def test_acknowledgements_of_one_turn_go_out_together_and_none_after_the_end() -
         link.data_received(connack(0) + suback(1))
         said.clear()
         for mid in (1, 2, 65_535, 4):
-            link.data_received(mqtt.publish_packet(mqtt.Message("x/y", b"1", 1), mid))
+            link.data_received(mqtt_packets.publish(mqtt_packets.Message("x/y", b"1", 1), mid))
         for message in got[:3]:
             message.acknowledge()
             message.acknowledge()
@@ -345,7 +346,7 @@ def test_a_broker_that_sends_more_than_the_window_is_not_read_until_we_have_ackn
 
 @pytest.mark.usefixtures("quiet")
 def test_a_broker_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "CONNECT_TIMEOUT_S", 0.3)
+    monkeypatch.setattr("ingest.door.CONNECT_TIMEOUT_S", 0.3)
     text, _ = refusal(None)
     assert "no answer within" in text
 
