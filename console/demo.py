@@ -16,7 +16,7 @@ import secrets
 import sys
 import time
 import webbrowser
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,12 +35,11 @@ from console.runs import DATA_DIR, Run, keep, new_run
 from console.settings import Page
 from console.simulate import SimulateOptions, settings_of
 from console.terminal import has_screen, status_line
-from contract import QiluError
 from historian import Historian, open_store
 from ingest.run import ingest
 from ingest.settings import Settings as IngestSettings
 from ingest.status import Status as IngestStatus
-from service import Broker, configure_logging, run_until_signalled
+from service import Broker, configure_logging, run_until_signalled, together
 from simulator.precompile import ready
 from simulator.run import Progress, simulate
 from simulator.settings import Settings as SimulatorSettings
@@ -119,7 +118,7 @@ class _Demo:
     async def run(self, stop: asyncio.Event) -> None:
         """Everything up, the simulator to its end, everything down in the order of the flow."""
         ends = {part: asyncio.Event() for part in ("ingest", "analytics", "page")}
-        async with _together() as start:
+        async with together() as start:
             page = start(self._serve(ends["page"]))
             await self._page_up.wait()  # a taken port is told before anything else begins
             ingester = start(self._ingest(ends["ingest"]))
@@ -209,13 +208,3 @@ async def _until(reached: Callable[[], bool]) -> None:
         async with asyncio.timeout(PATIENCE_S):
             while not reached():  # noqa: ASYNC110  # the programs show their state; nobody announces it
                 await asyncio.sleep(_POLL_S)
-
-
-@contextlib.asynccontextmanager
-async def _together() -> AsyncIterator[Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]]]:
-    """Tasks that fall together: the first error of one ends the others and is raised as it is."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            yield group.create_task
-    except* QiluError as errors:
-        raise errors.exceptions[0] from None

@@ -20,6 +20,7 @@ from ingest.failpoints import Failpoints
 from ingest.lag import Lags
 from ingest.status import Status
 from ingest.writing import Writer, backoff_s
+from service import together
 
 WRITES: Final = 3
 """Batches under way to the store: two are stored while the next is said to it."""
@@ -100,16 +101,13 @@ class Carrier:
     async def run(self) -> None:
         """Carry batches until cancelled; an error that is no ``WriteError`` is a bug, and ends it."""
         before: asyncio.Task[None] | None = None
-        try:
-            async with asyncio.TaskGroup() as writes:
-                while True:
-                    await self._due()
-                    await self._slots.acquire()
-                    deliveries = self.batcher.take()
-                    batch = await asyncio.to_thread(self._open, deliveries)
-                    before = writes.create_task(self._carry(batch, before))
-        except* Exception as bugs:
-            raise bugs.exceptions[0] from None
+        async with together() as start:
+            while True:
+                await self._due()
+                await self._slots.acquire()
+                deliveries = self.batcher.take()
+                batch = await asyncio.to_thread(self._open, deliveries)
+                before = start(self._carry(batch, before))
 
     async def _due(self) -> None:
         while True:

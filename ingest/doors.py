@@ -7,17 +7,17 @@ What it is not: a connection (``door.py``), nor the division of the seats (``sea
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from contract import ConfigError
 from ingest.door import Door, either
 from ingest.seats import OwnSeats, Seats
 from ingest.session import Session
 from ingest.settings import Settings
+from service import Start, together
 
 LOOK_S: Final = 0.5
 """How often the seats are looked at; a dead ingester's messages wait about so long."""
@@ -25,19 +25,6 @@ HANDOVER_S: Final = 2.0
 """How long a seat that is given up waits for its writes. What is not acknowledged by then goes to the next holder, who
 writes it again, which changes nothing: a store that is away must keep nobody from a seat."""
 _LOG: Final = logging.getLogger("qilu.ingest")
-
-Start = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
-
-
-@contextlib.asynccontextmanager
-async def together() -> AsyncIterator[Start]:
-    """Tasks that fall together: the first error of one ends the others and is raised as it is."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            yield group.create_task
-    except* Exception as errors:
-        raise errors.exceptions[0] from None
-
 
 _Open = tuple[asyncio.Event, asyncio.Task[None]]
 MakeDoor = Callable[[Session, asyncio.Event], Door]

@@ -26,7 +26,7 @@ from ingest.batch import Limits
 from ingest.carrier import Carrier
 from ingest.deadletter import DeadLetters
 from ingest.door import Door, either
-from ingest.doors import Doors, division, together
+from ingest.doors import Doors, division
 from ingest.failpoints import Failpoints
 from ingest.formats import Formats
 from ingest.gap_watch import CHECK_S, GapWatch
@@ -45,7 +45,7 @@ from ingest.sparkplug_door import SparkplugDoor
 from ingest.status import Status
 from ingest.subscriber import Inbound, Link
 from ingest.web import serving
-from service import Broker, Heartbeat
+from service import Broker, Heartbeat, together
 from service.datafiles_io import read_bytes
 
 DRAIN_S: Final = 6.0

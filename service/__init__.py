@@ -5,7 +5,7 @@ otherwise each write again.
 What it is not: a framework. It knows no room and no broker, and imports the contract alone.
 """
 
-from service.process import Heartbeat, configure_logging, heartbeat_problem, run_until_signalled
+from service.process import Heartbeat, Start, configure_logging, heartbeat_problem, run_until_signalled, together
 from service.program import Program, Sections
 from service.settings import Broker, Store, load, read_document, sample
 
@@ -14,6 +14,7 @@ __all__ = [
     "Heartbeat",
     "Program",
     "Sections",
+    "Start",
     "Store",
     "configure_logging",
     "heartbeat_problem",
@@ -21,4 +22,5 @@ __all__ = [
     "read_document",
     "run_until_signalled",
     "sample",
+    "together",
 ]

@@ -12,7 +12,7 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,19 @@ def run_until_signalled(main: Callable[[asyncio.Event], Awaitable[int]]) -> int:
         return await main(stop)
 
     return asyncio.run(supervised())
+
+
+Start = Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]]
+
+
+@contextlib.asynccontextmanager
+async def together() -> AsyncIterator[Start]:
+    """Tasks that fall together: the first error of one ends the others and is raised as it is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            yield group.create_task
+    except* Exception as errors:
+        raise errors.exceptions[0] from None
 
 
 class Heartbeat:
