@@ -37,7 +37,7 @@ types: $(VENV)/.dev ## mypy, strict
 	$(BIN)/mypy
 unit: $(VENV)/.dev ## pytest (tests/live is skipped where Mosquitto or InfluxDB is absent)
 	$(BIN)/pytest -n auto --dist loadfile --ignore tests/chaos
-	$(BIN)/pytest tests/chaos
+	$(BIN)/pytest -n auto tests/chaos
 format: $(VENV)/.dev ## put the code into its format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .

@@ -4,11 +4,13 @@ Run: ``python bench/ingest.py [--scale 1] [--outage 60] [--json]``. Mosquitto, I
 binary is on the path) share the machine with the ingester, a process of its own. QoS 1, acknowledged after the write.
 
 - ``paths``: messages that wait in a persistent session (so that no publisher is measured) until the last is durable:
-  messages and values a second, processor time and memory. ``live`` has one row of 8 values a message, ``history`` 60.
-  ``database_values_per_s``: the same points as ready line protocol, in the same sizes, two requests at a time.
+  messages and values a second, processor time and memory. ``live`` has one row of 8 values a message, ``minute`` 60,
+  and ``history`` 500, as the simulator says its own. ``database_values_per_s``: the same points as ready line protocol,
+  in batches as large and as many requests at a time as the ingester's. Both in turn, several times, for a shared
+  machine is not always as fast; the round with the middle ratio is told, and ``ratios`` has all.
 - ``telegraf``: ``live`` again, by ``mqtt_consumer`` into ``influxdb_v2`` with a persistent session, its buffers as
   large as ours. From its first write to its last, so that its start is not counted.
-- ``latency``: at half the rate of ``live``, from publish until a query finds it.
+- ``latency``: at half the rate promised for ``live``, from publish until a query finds it.
 - ``outage``: 5,000 messages/s while the database is away: memory, and how fast the backlog goes afterwards.
 
 ``limits`` holds each figure that was promised and its ratio to the promise: at least 1 is kept.
@@ -28,13 +30,14 @@ import time
 import urllib.parse
 import urllib.request
 from pathlib import Path
+from uuid import uuid4
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "live")]  # so that it runs from a checkout that is not installed
 
 from figures import surroundings  # noqa: E402
 from ingest_load import MACHINES, PROBE, PROBES_PER_S, SENSORS, fill, messages  # noqa: E402
-from ingest_peer import database, points, telegraf  # noqa: E402
+from ingest_peer import database, peak_mb, points, telegraf  # noqa: E402
 from servers import Influxd, Mosquitto, find_program  # noqa: E402
 
 from contract import topic_filter  # noqa: E402
@@ -42,9 +45,11 @@ from historian import open_store  # noqa: E402
 from ingest import Settings, Status, ingest  # noqa: E402
 from service import Broker, run_until_signalled  # noqa: E402
 
-SHAPES = {"live": (1, 200_000), "history": (60, 8_000)}
+SHAPES = {"live": (1, 200_000, 3), "minute": (60, 8_000, 7), "history": (500, 1_000, 7)}
+"""Rows a message, messages, and how many rounds."""
 PATIENCE_S = 300.0
 OUTAGE_RATE = 5000
+HALF_RATE = 10_000
 BROKER = {"max_inflight_messages": "20000"}  # for Telegraf, which speaks MQTT 3.1.1; ours names its own
 
 
@@ -75,7 +80,7 @@ def drain(url: str, store_url: str, name: str, *rest: str) -> None:
             usage = resource.getrusage(resource.RUSAGE_SELF)
             stop.set()
             await running
-            figures = {"seconds": seconds, "cpu_s": usage[0] + usage[1] - used, "rss_mb": usage.ru_maxrss / 1024}
+            figures = {"seconds": seconds, "cpu_s": usage[0] + usage[1] - used, "rss_mb": peak_mb("self")}
             print(json.dumps(figures | {"written": status.written, "dead": status.dead_lettered}), flush=True)
         return 0
 
@@ -117,10 +122,25 @@ def reserve(url: str, store_url: str, name: str, topic: str, folder: Path) -> No
 # What is measured ----------------------------------------------------------------------------------------------------
 
 
-def path(url: str, store_url: str, shape: str, count: int, folder: Path) -> dict[str, object]:
+def into_influxdb(broker: Mosquitto, influxd: Influxd, shape: str, count: int, folder: Path) -> dict[str, object]:
+    """The way into InfluxDB beside what it takes by itself: the round with the middle ratio."""
+    rounds = []
+    rows, _, turns = SHAPES[shape]
+    for _ in range(turns):
+        bucket = influxd.new_bucket()
+        made = path(broker, influxd.url(bucket), shape, count, folder)
+        influxd.drop_bucket(bucket)
+        limit = database(influxd, rows, count)
+        ratio = round(int(str(made["values_per_s"])) / limit, 3)
+        rounds.append((ratio, made | {"database_values_per_s": round(limit), "ratio_to_database": ratio}))
+    rounds.sort(key=lambda one: one[0])
+    return rounds[turns // 2][1] | {"ratios": [ratio for ratio, _ in rounds]}
+
+
+def path(broker: Mosquitto, store_url: str, shape: str, count: int, folder: Path) -> dict[str, object]:
     """One way through: from the broker's queue into a store."""
-    rows, _ = SHAPES[shape]
-    name = f"bench-{shape}-{store_url[:4]}"
+    rows, *_ = SHAPES[shape]
+    url, name = broker.url, f"bench-{shape}-{uuid4().hex[:8]}"
     topic = topic_filter(name)
     reserve(url, store_url, name, topic, folder)
     fill(url, messages(name, rows, count))
@@ -252,24 +272,23 @@ def measure(scale: float, away_s: float, folder: Path) -> dict[str, object]:
         for server in (broker, influxd):
             server.start()
             stack.callback(server.stop)
+        lag = latency(
+            broker, influxd, HALF_RATE, max(2.0, 20 * min(1.0, scale)), folder
+        )  # before there is much to compact
+        say(lag)
         paths = []
-        for shape, (rows, full) in SHAPES.items():
+        for shape, (_, full, _) in SHAPES.items():
             count = max(MACHINES, int(full * scale))
-            for store_url in (influxd.url(influxd.new_bucket()), f"duckdb:{folder / f'{shape}.duckdb'}"):
-                paths.append(path(broker.url, store_url, shape, count, folder))
-                say(paths[-1])
-            limit = database(influxd, rows, count)
-            paths[-2] |= {"database_values_per_s": round(limit)}
-            paths[-2] |= {"ratio_to_database": round(int(str(paths[-2]["values_per_s"])) / limit, 3)}
+            paths.append(into_influxdb(broker, influxd, shape, count, folder))
+            say(paths[-1])
+            paths.append(path(broker, f"duckdb:{folder / f'{shape}.duckdb'}", shape, count, folder))
+            say(paths[-1])
         peer = None
         if programs["telegraf"]:
             peer = telegraf(
                 programs["telegraf"], broker, influxd, max(MACHINES, int(SHAPES["live"][1] * scale)), folder
             )
             say(peer)
-        half = min(10_000, round(int(str(paths[0]["messages_per_s"])) / 2 / PROBES_PER_S) * PROBES_PER_S)
-        lag = latency(broker, influxd, half, max(2.0, 20 * min(1.0, scale)), folder)
-        say(lag)
         away = outage(broker, influxd, away_s, folder)
     say(away)
     figures = {"bench": "ingest", "paths": paths, "telegraf": peer, "latency": lag, "outage": away}
@@ -283,13 +302,13 @@ def say(figures: object) -> None:
 
 def limits(figures: dict[str, object]) -> dict[str, float]:
     """Each promise: the figure by the limit (or the limit by the figure, where less is better)."""
-    (influx, _), (history, history_duck) = figures["paths"][:2], figures["paths"][2:]  # type: ignore[index]
+    influx, _, minute, minute_duck, history, history_duck = figures["paths"]  # type: ignore[misc]
     lag, away, peer = figures["latency"], figures["outage"], figures["telegraf"]
-    rss = max(one["rss_mb"] for one in (influx, history, lag, away))  # type: ignore[index]
+    rss = max(one["rss_mb"] for one in (influx, minute, history, lag, away))  # type: ignore[index]
     told = {
         "live_20000_messages_per_s": influx["messages_per_s"] / 20_000,
         "history_80_percent_of_the_database": history["ratio_to_database"] / 0.8,
-        "duckdb_500000_values_per_s": history_duck["values_per_s"] / 500_000,
+        "duckdb_500000_values_per_s": min(minute_duck["values_per_s"], history_duck["values_per_s"]) / 500_000,
         "rss_256_mb": 256 / rss,
         "p99_1_s": 1 / lag["p99_s"],  # type: ignore[index]
         "drain_twice_the_live_rate": away["drain_messages_per_s"] / (2 * OUTAGE_RATE),  # type: ignore[index]
@@ -305,7 +324,9 @@ def main() -> None:
     """Print the figures, or one object."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print one object")
-    parser.add_argument("--scale", type=float, default=1.0, help="how many of the messages (1: 200,000 and 8,000)")
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="how many of the messages (1: 200,000, 8,000 and 1,000)"
+    )
     parser.add_argument("--outage", type=float, default=60.0, help="seconds without the database")
     parser.add_argument("--drain", help=argparse.SUPPRESS)
     flags = parser.parse_args()

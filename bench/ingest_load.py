@@ -1,6 +1,6 @@
 """The load of the ingest benchmark: messages with a fixed seed, and a publisher that is not what is measured.
 
-What it is: telemetry of 8 values in two shapes, ``live`` (one row a message) and ``history`` (60 rows), and a bare
+What it is: telemetry of 8 values in two shapes, one row a message or more, and a bare
 MQTT 5 publisher at QoS 1 over one socket, with a window of its own, cheap per message.
 What it is not: a benchmark. ``python bench/ingest_load.py URL TOPIC RATE SECONDS`` is how the benchmark runs it beside.
 """
@@ -13,6 +13,7 @@ import random
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,6 +38,12 @@ def machine(enterprise: str, n: int | str) -> Address:
 
 def messages(enterprise: str, rows: int, count: int) -> list[tuple[str, bytes]]:
     """Telemetry of the machines in turn, with a fixed seed."""
+    topics = [machine(enterprise, n).topic("telemetry") for n in range(MACHINES)]
+    return [(topics[n % MACHINES], payload) for n, payload in enumerate(_payloads(rows, count))]
+
+
+@lru_cache(maxsize=1)
+def _payloads(rows: int, count: int) -> list[bytes]:
     draw = random.Random(1)
     made = []
     for n in range(count):
@@ -44,8 +51,7 @@ def messages(enterprise: str, rows: int, count: int) -> list[tuple[str, bytes]]:
         first = START_NS + turn * rows * SECOND_NS
         times = [first + row * SECOND_NS for row in range(rows)]
         values = {name: [round(draw.uniform(0, 100), 3) for _ in times] for name in SENSORS}
-        payload = encode(Telemetry(boot="00c0ffee", seq=turn + 1, t=times, values=values))
-        made.append((machine(enterprise, n % MACHINES).topic("telemetry"), payload))
+        made.append(encode(Telemetry(boot="00c0ffee", seq=turn + 1, t=times, values=values)))
     return made
 
 

@@ -19,6 +19,7 @@ from servers import Influxd, Mosquitto
 from contract import topic_filter
 from historian.line_protocol import encode_frame
 from ingest.admission import Admission
+from ingest.carrier import WRITES
 from ingest.formats import Formats
 from ingest.gaps import Gaps
 from ingest.register import Register
@@ -45,9 +46,11 @@ def database(influxd: Influxd, rows: int, count: int) -> float:
         bodies.append(b"".join(map(encode_frame, batch.frames)))
     bucket = influxd.new_bucket()
     began = time.perf_counter()
-    with ThreadPoolExecutor(2) as two:
-        list(two.map(lambda body: influxd.write(bucket, body), bodies))
-    return count * rows * len(SENSORS) / (time.perf_counter() - began)
+    with ThreadPoolExecutor(WRITES) as several:
+        list(several.map(lambda body: influxd.write(bucket, body), bodies))
+    seconds = time.perf_counter() - began
+    influxd.drop_bucket(bucket)
+    return count * rows * len(SENSORS) / seconds
 
 
 def points(influxd: Influxd) -> int:
@@ -146,5 +149,10 @@ def wait_for(influxd: Influxd, wanted: int) -> tuple[float, int]:
 def _usage(pid: int) -> tuple[float, float]:
     """Processor seconds and the peak of memory (MB) of a process."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / 100, peak_mb(pid)
+
+
+def peak_mb(pid: int | str) -> float:
+    """The peak of memory of a process; ``ru_maxrss`` would be that of its parent where the parent is larger."""
     peak = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM"))
-    return (int(fields[11]) + int(fields[12])) / 100, int(peak.split()[1]) / 1024
+    return int(peak.split()[1]) / 1024

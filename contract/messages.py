@@ -15,7 +15,7 @@ counts up by one over all messages of one address within a boot, so a gap in it 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice, pairwise
 from math import isfinite
 from operator import lt
@@ -133,7 +133,7 @@ class Telemetry(Message, frozen=True, kw_only=True):
     """Sensor samples: times ``t``, and for each sensor one value per time (``null`` where it was not sampled)."""
 
     t: list[Time]
-    values: dict[Name, list[float | None]]
+    values: Mapping[Name, Sequence[float | None]]
 
     @property
     def times(self) -> Sequence[int]:

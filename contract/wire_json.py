@@ -18,8 +18,10 @@ from typing import Final
 
 import msgspec
 
+from contract.decimals import plain
 from contract.errors import ContractError
 from contract.messages import KINDS, VERSION, Message, Telemetry
+from contract.parts import Name, Time
 
 MAX_BYTES: Final = 262_144
 """The largest payload; half of what the embedded broker takes."""
@@ -27,6 +29,18 @@ MAX_BYTES: Final = 262_144
 _ENCODER: Final = msgspec.json.Encoder()
 _DECODERS: Final = {kind: msgspec.json.Decoder(type_, strict=True) for kind, type_ in KINDS.items()}
 _KIND_OF: Final = {type_: kind for kind, type_ in KINDS.items()}
+_LONG: Final = 1024
+"""Bytes of telemetry from which it pays to leave its columns text."""
+
+
+class _Columns(Message, frozen=True, kw_only=True):
+    """Telemetry whose columns nobody has looked into yet; that they are JSON has been checked."""
+
+    t: list[Time]
+    values: dict[Name, msgspec.Raw]
+
+
+_COLUMNS_DECODER: Final = msgspec.json.Decoder(_Columns, strict=True)
 
 
 class _Version(msgspec.Struct):
@@ -59,8 +73,13 @@ def encode(message: Message) -> bytes:
     return payload
 
 
-def decode(kind: str, payload: bytes) -> Message:
+def decode(kind: str, payload: bytes, *, as_text: bool = False) -> Message:
     """The message of a payload that came on a topic of ``kind``.
+
+    Args:
+        kind: the last level of the topic.
+        payload: the bytes.
+        as_text: the columns of long telemetry may be ``Decimals``, for who only carries them on.
 
     Raises:
         ContractError: with reason ``unknown-kind``, ``too-large``, ``not-json``, ``wrong-version``,
@@ -71,6 +90,9 @@ def decode(kind: str, payload: bytes) -> Message:
         raise ContractError("unknown-kind", f"{kind[:80]!r} is not one of {', '.join(KINDS)}")
     if len(payload) > MAX_BYTES:
         raise ContractError("too-large", f"{len(payload)} bytes, at most {MAX_BYTES} are allowed")
+    if as_text and kind == "telemetry" and len(payload) >= _LONG and (found := _columns(payload)) is not None:
+        _check(found)
+        return found
     try:
         message: Message = decoder.decode(payload)
     except msgspec.ValidationError as error:
@@ -79,6 +101,18 @@ def decode(kind: str, payload: bytes) -> Message:
         raise ContractError("not-json", str(error)[:300]) from None
     _check(message)
     return message
+
+
+def _columns(payload: bytes) -> Telemetry | None:
+    """Telemetry with columns of text; None where the ordinary way has to read it, or to say what is wrong."""
+    try:
+        found = _COLUMNS_DECODER.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    values = plain(found.values) if found.values else None
+    if values is None:
+        return None
+    return Telemetry(v=found.v, boot=found.boot, seq=found.seq, t=found.t, values=values)
 
 
 def _check(message: Message) -> None:

@@ -30,6 +30,7 @@ from historian import influxql
 from historian.base import Frame, Query, Table
 from historian.influx_answer import Answer, Rows
 from historian.influx_conflict import Conflict, Conflicts, blamed, conflict_of
+from historian.line_columns import encode_columns
 from historian.line_protocol import encode_frame
 from historian.target import InfluxTarget
 
@@ -63,8 +64,8 @@ class InfluxHistorian:
         """Store the batch; raises RetryLater, PartialWrite or Refused."""
         rejected: list[tuple[int, str]] = []
         known = self._conflicts.known(asyncio.get_running_loop().time())
-        pieces = await asyncio.to_thread(_encoded, batch, rejected, known)
-        for index, reason in await self._store(pieces) if pieces else ():
+        pieces, body = await asyncio.to_thread(self._prepared, batch, rejected, known)
+        for index, reason in await self._store(pieces, body) if pieces else ():
             if all(index != known for known, _ in rejected):  # of a frame that was cut, both parts may be bad
                 rejected.append((index, reason))
         if rejected:
@@ -103,11 +104,21 @@ class InfluxHistorian:
     async def __aexit__(self, *error: object) -> None:
         await self.close()
 
-    async def _store(self, pieces: list[_Piece]) -> list[tuple[int, str]]:
+    def _prepared(
+        self, batch: Sequence[Frame], rejected: list[tuple[int, str]], known: Sequence[Conflict]
+    ) -> tuple[list[_Piece], bytes]:
+        """The batch as pieces and as the body of a request; in a thread of its own, for it may take a while."""
+        pieces = _encoded(batch, rejected, known)
+        return pieces, self._body(pieces)
+
+    def _body(self, pieces: Sequence[_Piece]) -> bytes:
+        body = b"".join([piece.lines for piece in pieces])
+        return gzip.compress(body, _GZIP_LEVEL) if self._target.gzip else body
+
+    async def _store(self, pieces: list[_Piece], body: bytes | None = None) -> list[tuple[int, str]]:
         """Write the pieces; returns the frames that are refused, with the reasons."""
-        body = b"".join(piece.lines for piece in pieces)
-        if self._target.gzip:
-            body = await asyncio.to_thread(gzip.compress, body, _GZIP_LEVEL)
+        if body is None:
+            body = await asyncio.to_thread(self._body, pieces)
         try:
             await self._post(body)
         except ApiException as error:
@@ -217,12 +228,13 @@ class _Piece:
 def _encoded(batch: Sequence[Frame], rejected: list[tuple[int, str]], known: Sequence[Conflict]) -> list[_Piece]:
     """The frames that can be said in line protocol and are not known to be refused; the others go to ``rejected``."""
     pieces: list[_Piece] = []
+    quick = encode_columns(batch)
     for index, frame in enumerate(batch):
         if known and (reason := blamed(known, frame)) is not None:
             rejected.append((index, reason))
             continue
         try:
-            lines = encode_frame(frame)
+            lines = quick.get(index) or encode_frame(frame)
         except ValueError as error:
             rejected.append((index, str(error)))
         else:

@@ -55,9 +55,11 @@ def encode_frame(frame: Frame) -> bytes:
     columns: list[Iterable[str]] = []
     sparse: list[list[str]] = []
     for name, kind in frame.kinds.items():
-        column = frame.fields[name]
         if kind is None:
             continue
+        column = frame.fields[name]
+        if type(column) is not list:
+            column = list(column)
         if None in column:
             sparse.append(_optional(name, kind, column))
         else:
@@ -65,7 +67,7 @@ def encode_frame(frame: Frame) -> bytes:
             columns.append(_TEXTS[kind](column))
     try:
         if not names:
-            head = _head(frame.measurement, frame.series)
+            head = head_of(frame.measurement, frame.series)
             rows = zip(map("".join, zip(*sparse, strict=True)), frame.time_ns, strict=bool(sparse))
             return "".join(f"{head}{body[1:]} {time}\n" for body, time in rows if body).encode()
         *pieces, last = _pieces(frame.measurement, frame.series, tuple(names))
@@ -90,7 +92,7 @@ def given_tag(stored: str) -> str:
 
 
 @lru_cache(maxsize=65_536)
-def _head(measurement: str, series: Tags) -> str:
+def head_of(measurement: str, series: Tags) -> str:
     """What every line of a series begins with; the names need no escape (``Frame`` has checked them)."""
     tags = "".join(f",{name}={stored_tag(value).translate(_ESCAPES)}" for name, value in series)
     return f"{measurement}{tags} "
@@ -99,12 +101,18 @@ def _head(measurement: str, series: Tags) -> str:
 @lru_cache(maxsize=65_536)
 def _pieces(measurement: str, series: Tags, names: tuple[tuple[str, type[Value]], ...]) -> tuple[str, ...]:
     """What stands before each value of a line, and behind the last."""
-    pieces = [_head(measurement, series)]
+    pieces = [head_of(measurement, series)]
     for name, kind in names:
         before, behind = _SIGNS_AROUND[kind]
         pieces[-1] += f"{'' if len(pieces) == 1 else ','}{name}={before}"
         pieces.append(behind)
     return tuple(pieces)
+
+
+def text_of(kind: type[Value], value: Any) -> str:
+    """The value of a field as it stands in a line."""
+    before, behind = _SIGNS_AROUND[kind]
+    return f"{before}{_SAY[kind](value)}{behind}"
 
 
 def _optional(name: str, kind: type[Value], column: Sequence[Value | None]) -> list[str]:

@@ -26,7 +26,7 @@ def native(delivery: Delivery) -> Sequence[Said]:
     payload = delivery.payload
     if delivery.content_type:
         payload = decompress(payload, delivery.content_type, MAX_BYTES)
-    return (Said(address, kind, decode(kind, payload), payload),)
+    return (Said(address, kind, decode(kind, payload, as_text=True), payload),)
 
 
 class Formats:

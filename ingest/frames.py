@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import chain, repeat
 from typing import Any, Final
 
 import msgspec
 
 from contract import LEVELS, Address, Birth, Death, Message, Meter, Telemetry
+from contract.decimals import Decimals
 from historian.base import Frame, Tags, Value, series_of
+from historian.repeated import Repeated
 
 BOOT: Final = "_boot"
 SEQ: Final = "_seq"
@@ -36,19 +37,32 @@ class Gathered:
         counts: how many rows each of them has.
     """
 
-    __slots__ = ("_columns", "_kind", "_message", "_place", "boots", "counts", "owners", "rows", "seqs", "times")
+    __slots__ = (
+        "_columns",
+        "_kind",
+        "_message",
+        "_place",
+        "_text",
+        "boots",
+        "counts",
+        "owners",
+        "rows",
+        "seqs",
+        "times",
+    )
 
-    def __init__(self, kind: str, address: Address, message: Message) -> None:
+    def __init__(self, kind: str, address: Address, message: Message, *, text: bool) -> None:
         self._kind = kind
         self._place = _place(address)
         self._message = message
+        self._text = text
         self.owners: list[int] = []
         self.counts: list[int] = []
         self.boots: list[str] = []
         self.seqs: list[int] = []
         self.times: list[int] = []
         self.rows: list[Any] = []
-        self._columns: list[list[Value | None]] = []
+        self._columns: list[list[Any]] = []
         if type(message) is Telemetry:
             self._columns = [[] for _ in message.values]
 
@@ -61,7 +75,10 @@ class Gathered:
         self.seqs.append(message.seq)
         self.times += times
         if type(message) is Telemetry:
-            if count == 1:
+            if self._text:
+                for column, values in zip(self._columns, message.values.values(), strict=True):
+                    column.append(values)
+            elif count == 1:
                 for column, (value,) in zip(self._columns, message.values.values(), strict=True):
                     column.append(value)
             else:
@@ -76,7 +93,9 @@ class Gathered:
         kinds: Kinds = {}
         if type(self._message) is Telemetry:
             for name, column in zip(self._message.values, self._columns, strict=True):
-                if None not in column or any(value is not None for value in column):
+                if self._text:
+                    fields[name], kinds[name] = Decimals.joined(column), float
+                elif None not in column or any(value is not None for value in column):
                     fields[name], kinds[name] = column, float  # whatever its digits look like
         else:
             for name, values in self._table().items():
@@ -92,7 +111,8 @@ class Gathered:
         """One value for each row of its message."""
         if len(self.times) == len(values):
             return values
-        return list(chain.from_iterable(map(repeat, values, self.counts)))
+        column = Repeated(values, self.counts)
+        return column if self._text else list(column)
 
     def _table(self) -> Mapping[str, Column]:
         message, rows = self._message, self.rows
@@ -123,8 +143,10 @@ class Points:
             received_ns: when it came, the time of a death that has none of its own.
             owner: the number of the message.
         """
+        text = False
         if type(message) is Telemetry:
-            key: tuple[Any, ...] = (address, kind, *message.values)
+            text = all(type(column) is Decimals for column in message.values.values())
+            key: tuple[Any, ...] = (address, kind, text, *message.values)
             times: Sequence[int] = message.t
         elif isinstance(message, Birth | Death):
             self._single.append((_lifetime(address, kind, message, payload, received_ns), owner))
@@ -133,7 +155,7 @@ class Points:
             key, times = (address, kind), message.times
         found = self._gathered.get(key)
         if found is None:
-            found = self._gathered[key] = Gathered(kind, address, message)
+            found = self._gathered[key] = Gathered(kind, address, message, text=text)
         found.add(message, times, owner)
 
     def frames(self) -> Iterator[tuple[Frame, Sequence[int], Sequence[int]]]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import gzip
 import math
 
+import pytest
 from hunting import hunt
 from ingest_plant import plant
 from parsing import parse_lines
 
 from contract import KINDS, MAX_BYTES, Address, ContractError, Telemetry, decode, encode
+from historian.line_columns import encode_columns
 from historian.line_protocol import encode as lines
 from ingest import frames
 
@@ -51,6 +53,35 @@ def test_fuzz_bytes_to_lines() -> None:
             assert all(point.fields["_seq"] == message.seq for point in points)
 
     hunt("lines", target, [one.payload for one in SEEDS if one.kind == "telemetry"], ContractError, words=WORDS)
+
+
+def test_fuzz_columns() -> None:
+    """Long telemetry: the same message or the same refusal, whether its columns stay text or not."""
+    values = {name: [round(0.37 * row, 3) for row in range(120)] for name in ("a", "speed", "temperature_c")}
+    times = [1_760_000_000_000_000_000 + row * 250_000_000 for row in range(120)]
+    seed = encode(Telemetry(boot="00ff00ff", seq=3, t=times, values=values))
+    kept = 0
+
+    def target(data: bytes) -> None:
+        nonlocal kept
+        try:
+            wanted = decode("telemetry", data)
+        except ContractError as refusal:
+            with pytest.raises(ContractError) as found:
+                decode("telemetry", data, as_text=True)
+            assert (found.value.reason, found.value.detail) == (refusal.reason, refusal.detail)
+            raise
+        message = decode("telemetry", data, as_text=True)
+        assert message == wanted
+        made = frames(HERE, "telemetry", message, data, 0)
+        quick = encode_columns(made)
+        kept += bool(quick)
+        assert all(parse_lines(quick[index]) == parse_lines(lines([made[index]])) for index in quick)
+
+    words = (*WORDS, b"-", b".", b"e1", b"],[", b" ", b"0" * 20, b"null,")
+    found = hunt("columns", target, [seed], ContractError, words=words)
+    assert 0 < found.refused < found.runs
+    assert kept > 10
 
 
 def test_fuzz_topic() -> None:
