@@ -29,8 +29,8 @@ MAX_BYTES: Final = 262_144
 _ENCODER: Final = msgspec.json.Encoder()
 _DECODERS: Final = {kind: msgspec.json.Decoder(type_, strict=True) for kind, type_ in KINDS.items()}
 _KIND_OF: Final = {type_: kind for kind, type_ in KINDS.items()}
-_LONG: Final = 1024
-"""Bytes of telemetry from which it pays to leave its columns text."""
+_LONG: Final = 64
+"""Bytes a column from which it pays to leave the columns of telemetry text."""
 
 
 class _Columns(Message, frozen=True, kw_only=True):
@@ -90,9 +90,11 @@ def decode(kind: str, payload: bytes, *, as_text: bool = False) -> Message:
         raise ContractError("unknown-kind", f"{kind[:80]!r} is not one of {', '.join(KINDS)}")
     if len(payload) > MAX_BYTES:
         raise ContractError("too-large", f"{len(payload)} bytes, at most {MAX_BYTES} are allowed")
-    if as_text and kind == "telemetry" and len(payload) >= _LONG and (found := _columns(payload)) is not None:
-        _check(found)
-        return found
+    if as_text and kind == "telemetry" and len(payload) >= _LONG * payload.count(b"["):
+        found = _columns(payload)
+        if found is not None:
+            _check(found)
+            return found
     try:
         message: Message = decoder.decode(payload)
     except msgspec.ValidationError as error:

@@ -109,10 +109,9 @@ class Gathered:
 
     def _spread(self, values: Sequence[Any]) -> Sequence[Any]:
         """One value for each row of its message."""
-        if len(self.times) == len(values):
-            return values
-        column = Repeated(values, self.counts)
-        return column if self._text else list(column)
+        if self._text:
+            return Repeated(values, self.counts)
+        return values if len(self.times) == len(values) else list(Repeated(values, self.counts))
 
     def _table(self) -> Mapping[str, Column]:
         message, rows = self._message, self.rows

@@ -64,6 +64,9 @@ def test_live() -> None:
     assert 0 < figures["lag_p50_s"] <= figures["lag_max_s"]
 
 
+ROWS = {"live": 1, "minute": 60, "history": 500}
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(
     find_program("mosquitto") is None or find_program("influxd") is None,
@@ -72,12 +75,14 @@ def test_live() -> None:
 def test_ingest() -> None:
     figures = bench("ingest", "--scale", "0.01", "--outage", "2")
     assert {(one["shape"], one["store"]) for one in figures["paths"]} == {
-        (shape, store) for shape in ("live", "history") for store in ("influx", "duckdb")
+        (shape, store) for shape in ROWS for store in ("influx", "duckdb")
     }
     for one in figures["paths"]:
-        rows = 1 if one["shape"] == "live" else 60
+        rows = ROWS[one["shape"]]
         assert one["values_per_s"] == pytest.approx(one["messages_per_s"] * rows * 8, rel=0.02)
         assert one["rss_mb"] > 0
+        if one["store"] == "influx":
+            assert one["ratio_to_database"] in one["ratios"] == sorted(one["ratios"])
     live = figures["paths"][0]
     assert figures["limits"]["live_20000_messages_per_s"] == pytest.approx(live["messages_per_s"] / 20_000, abs=0.001)
     away = figures["outage"]

@@ -84,12 +84,15 @@ def test_plain_numbers_stay_text(texts: list[str]) -> None:
     assert len(column) == len(texts)
 
 
-def test_a_short_message_is_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire_json, "_LONG", 1024)
-    message = decode("telemetry", said({"a": ["1", "2", "3"]}), as_text=True)
+@pytest.mark.parametrize(
+    ("columns", "rows", "type_"), [(8, 1, list), (300, 2, list), (8, 60, Decimals), (1, 60, Decimals)]
+)
+def test_only_long_columns_stay_text(monkeypatch: pytest.MonkeyPatch, columns: int, rows: int, type_: type) -> None:
+    monkeypatch.setattr(wire_json, "_LONG", 64)
+    payload = said({f"s{n}": ["12.5"] * rows for n in range(columns)}, ",".join(map(str, range(rows))))
+    message = decode("telemetry", payload, as_text=True)
     assert isinstance(message, Telemetry)
-    assert message.values == {"a": [1.0, 2.0, 3.0]}
-    assert type(message.values["a"]) is list
+    assert {type(column) for column in message.values.values()} == {type_}
 
 
 def test_columns_join_and_equal_what_has_the_same_numbers() -> None:
