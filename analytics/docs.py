@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from analytics.basis import Basis
 from analytics.cost import LINES, Costs
 from analytics.elements import BY_REASON, Elements
 from analytics.kpi import KPIS
@@ -51,7 +52,13 @@ Only machines and meters have figures. A gateway, a market and a supplier have n
 """
 
 _AFTER_ELEMENTS: Final = """\
+Orders, people and material have elements of their own, which add as well (`analytics/basis.py`).
+"""
+
+_AFTER_BASIS: Final = """\
 ## KPIs
+
+Timing: R in real time, D on demand, P periodically.
 """
 
 _AFTER_KPIS: Final = """\
@@ -100,9 +107,14 @@ def page() -> str:
         _AFTER_STATES,
         _table(("element", "meaning"), _attributes(Elements)),
         _AFTER_ELEMENTS,
+        _table(("element", "meaning"), (row for row in _attributes(Basis) if row[0] != "`machine`")),
+        _AFTER_BASIS,
         _table(
-            ("KPI", "name", "formula", "unit", "better", "from"),
-            ((k.symbol, f"`{k.name}`", k.formula, k.unit, k.better, k.source) for k in KPIS.values()),
+            ("KPI", "name", "no.", "formula", "unit", "better", "timing", "from"),
+            (
+                (k.symbol, f"`{k.name}`", str(k.id or ""), k.formula, k.unit, k.better, k.timing, k.source)
+                for k in KPIS.values()
+            ),
         ),
         _AFTER_KPIS,
         _table(("line", "what it is"), (row for row in _attributes(Costs) if row[0] != "`currency`")),

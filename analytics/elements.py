@@ -69,6 +69,7 @@ class Elements:
         aust_ns: actual unit setup time.
         apt_ns: actual production time.
         minor_ns: the part of ``adet_ns`` that are minor stops; the rest is time to restore (TTR).
+        pmt_ns: the part of ``pdot_ns`` that is planned maintenance (PMT).
         off_ns: time outside the shifts; outside POT.
         unknown_ns: time of which nothing is known; outside POT.
         gq: good quantity.
@@ -87,6 +88,7 @@ class Elements:
     aust_ns: int = 0
     apt_ns: int = 0
     minor_ns: int = 0
+    pmt_ns: int = 0
     off_ns: int = 0
     unknown_ns: int = 0
     gq: int = 0
@@ -105,6 +107,7 @@ class Elements:
             self.aust_ns + other.aust_ns,
             self.apt_ns + other.apt_ns,
             self.minor_ns + other.minor_ns,
+            self.pmt_ns + other.pmt_ns,
             self.off_ns + other.off_ns,
             self.unknown_ns + other.unknown_ns,
             self.gq + other.gq,
@@ -135,6 +138,11 @@ class Elements:
     def pot_ns(self) -> int:
         """Planned operation time = PBT + PDOT: all the time that is known, within the shifts."""
         return self.pbt_ns + self.pdot_ns
+
+    @property
+    def calendar_ns(self) -> int:
+        """All time: POT, time outside the shifts, and time of which nothing is known."""
+        return self.pot_ns + self.off_ns + self.unknown_ns
 
     @property
     def ttr_ns(self) -> int:

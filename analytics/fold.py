@@ -13,20 +13,22 @@ interpolated between readings in integers, and a fall is a reset to zero.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate, pairwise, zip_longest
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.elements import BY_REASON, NO_TARIFF, PAUSES, Elements, by_band, element_of
+from analytics.elements import NO_TARIFF, PAUSES, Elements, by_band, element_of
 from analytics.events import CycleEvent, MachineEvents, Reading, Span, StateEvent, coverage, said_in
 from analytics.tariff import band_changes
 from contract import Reason, Tariff
 
 _Ints = NDArray[np.int64]
-_TIMES: Final = ("pdot_ns", "adot_ns", "adet_ns", "aust_ns", "apt_ns", "minor_ns", "off_ns")
+_TIMES: Final = ("pdot_ns", "adot_ns", "adet_ns", "aust_ns", "apt_ns", "minor_ns", "pmt_ns", "off_ns")
+_PARTS: Final[Mapping[str, str]] = {Reason.MINOR_STOP: "minor_ns", Reason.PLANNED_MAINTENANCE: "pmt_ns"}
+"""What is kept apart, and is part of another element in the end."""
 _CLASS: Final = {name: number for number, name in enumerate(_TIMES)}
 _COUNTS: Final = ("gq", "sq", "rq", "pri_pq_ns", "pri_gq_ns")
 
@@ -71,17 +73,18 @@ class Fold:
         for number, (start, end) in enumerate(pairwise(bounds)):
             spent = times[number]
             seen = end if self._until_ns is None else min(end, self._until_ns)
-            minor = spent[5]
+            minor, maintenance = spent[5], spent[6]
             gq, sq, rq, pri_pq_ns, pri_gq_ns = counts[number]
             result.append(
                 Elements(
-                    pdot_ns=spent[0],
+                    pdot_ns=spent[0] + maintenance,
                     adot_ns=spent[1],
                     adet_ns=spent[2] + minor,
                     aust_ns=spent[3],
                     apt_ns=spent[4],
                     minor_ns=minor,
-                    off_ns=spent[6],
+                    pmt_ns=maintenance,
+                    off_ns=spent[7],
                     unknown_ns=max(0, seen - start) - sum(spent),
                     gq=gq,
                     sq=sq,
@@ -109,7 +112,7 @@ class _States:
         np.cumsum(spent, axis=0, out=self._before[1:])
 
     def between(self, bounds: Sequence[int]) -> list[list[int]]:
-        """Per window the time in each of ``_TIMES``; minor stops are not yet part of the delay."""
+        """Per window the time in each of ``_TIMES``; those of ``_PARTS`` are not yet part of their elements."""
         at = np.array(bounds, dtype=np.int64)
         if not len(self._starts):
             return [[0] * len(_TIMES)] * (len(bounds) - 1)
@@ -162,10 +165,7 @@ def _failures(rows: Sequence[StateEvent]) -> list[int]:
 
 
 def _class_of(row: StateEvent) -> int:
-    if row.reason == Reason.MINOR_STOP:
-        return _CLASS["minor_ns"]
-    known = BY_REASON.get(row.reason)
-    return _CLASS[known or element_of(row.state, row.reason)]
+    return _CLASS[_PARTS.get(row.reason) or element_of(row.state, row.reason)]
 
 
 class _Cycles:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from analytics.basis import Basis
 from analytics.cost import LINES, to_float
 from analytics.elements import Elements
 from analytics.kpi import KPIS, ratio
@@ -89,7 +90,8 @@ def kpi_frames(windows: Sequence[Shown], window: str) -> list[Frame]:
 def point_fields(figures: Figures) -> dict[str, Value | None]:
     """The fields of one point but for ``until_ns``; None is left out of the point."""
     elements, level = figures.elements, level_of(figures.path)
-    fields: dict[str, Value | None] = {name: KPIS[name].of(elements) for name in RATIOS}
+    basis = Basis(elements)
+    fields: dict[str, Value | None] = {name: KPIS[name].of(basis) for name in RATIOS}
     # Of a line only what leaves its last step counts: else a unit would count once at every step it passes.
     fields["energy_kwh_per_good"] = ratio(elements.energy_wh, 1000 * figures.good)
     fields |= {name: _stored_int(of(elements)) for name, of in ELEMENTS.items()}

@@ -43,7 +43,9 @@ def test_every_nanosecond_is_counted_once(events: MachineEvents, bounds: list[in
     for start, end, e in zip(bounds, bounds[1:], fold_windows(events, bounds, until_ns=until), strict=False):
         seen = end if until is None else min(end, until)
         assert e.pot_ns + e.off_ns + e.unknown_ns == max(0, seen - start)
-        assert min(e.pdot_ns, e.adot_ns, e.adet_ns, e.aust_ns, e.apt_ns, e.unknown_ns, e.ttr_ns) >= 0
+        assert (
+            min(e.pdot_ns, e.adot_ns, e.adet_ns, e.aust_ns, e.apt_ns, e.unknown_ns, e.ttr_ns, e.pdot_ns - e.pmt_ns) >= 0
+        )
 
 
 def by_hand(events: MachineEvents, start: int, end: int) -> Elements:
@@ -51,7 +53,7 @@ def by_hand(events: MachineEvents, start: int, end: int) -> Elements:
     spans = coverage(events)
     spent: dict[str, int] = {}
     for moment in range(start, end):
-        name = "unknown_ns"
+        name, reason = "unknown_ns", ""
         for span in spans:
             if span.start <= moment < span.end:
                 told = [row for row in events.states if row.boot == span.boot and span.start <= row.t <= moment]
@@ -67,6 +69,8 @@ def by_hand(events: MachineEvents, start: int, end: int) -> Elements:
                     "planned_maintenance": "pdot_ns",
                 }.get(reason, "adot_ns")
         spent[name] = spent.get(name, 0) + 1
+        if reason == "planned_maintenance":
+            spent["pmt_ns"] = spent.get("pmt_ns", 0) + 1
     lots = [
         row
         for row in events.cycles
