@@ -1,8 +1,9 @@
 """What a stretch of time cost, by nature.
 
-What it is: elements times the prices of the machine's birth: material, scrap recovery, energy, labour, depreciation.
-What it is not: the activity view. Changeover, down time and poor quality are other views of the same money and are
-never added to these lines. No overhead, no demand charge, no tooling: later lines.
+What it is: the lines of the ledger, and those of them that elements and the prices of the machine's birth give
+(``MACHINE_LINES``). Whoever knows a month's peak, a stock or an order adds the others.
+What it is not: the activity view (``analytics/activity.py``). Changeover, down time and poor quality are other views of
+the same money and are never added to these lines.
 
 Money is exact: a price means the decimal that was written, sums are fractions, and ``float`` comes last, on the way
 out. So the lines add up to the total, and the machines to the line, in any order.
@@ -35,6 +36,12 @@ class Costs:
         energy: Σ kWh × price over the bands; without a tariff energy is not charged.
         labour: operators × wage × POT, for attendance is paid whether or not the machine runs.
         depreciation: per hour of POT.
+        demand: the share of the demand charge, by the share of the peak at which it was set.
+        maintenance: labour and parts of repair and upkeep.
+        tooling: tools and consumables.
+        rework: what mending costs beside the machine's time.
+        holding: capital tied up in stock.
+        late: penalties for late delivery.
     """
 
     currency: str
@@ -43,6 +50,12 @@ class Costs:
     energy: Fraction = _ZERO
     labour: Fraction = _ZERO
     depreciation: Fraction = _ZERO
+    demand: Fraction = _ZERO
+    maintenance: Fraction = _ZERO
+    tooling: Fraction = _ZERO
+    rework: Fraction = _ZERO
+    holding: Fraction = _ZERO
+    late: Fraction = _ZERO
 
     @property
     def total(self) -> Fraction:
@@ -56,6 +69,8 @@ class Costs:
 
 LINES: Final = tuple(f.name for f in fields(Costs) if f.name != "currency")
 """The names of the cost lines."""
+MACHINE_LINES: Final = ("material", "scrap_recovery", "energy", "labour", "depreciation")
+"""Those that ``costs`` gives, and that are stored with each machine."""
 
 
 def costs(elements: Elements, economics: Economics) -> Costs:

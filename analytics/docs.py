@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from analytics.basis import Basis
-from analytics.cost import LINES, Costs
+from analytics.cost import MACHINE_LINES, Costs
 from analytics.elements import BY_REASON, Elements
 from analytics.kpi import KPIS
 from analytics.points import ELEMENTS, RATIOS
@@ -96,7 +96,7 @@ def page() -> str:
     points: Sequence[tuple[str, str]] = (
         ("ratios (float)", _codes((*RATIOS, "energy_kwh_per_good"))),
         ("elements (int)", _codes(ELEMENTS)),
-        ("money (float)", _codes([*(f"cost_{name}" for name in (*LINES, "total")), "unit_cost"])),
+        ("money (float)", _codes([*(f"cost_{name}" for name in (*MACHINE_LINES, "total")), "unit_cost"])),
         ("line and site (int)", _codes(["sellable"])),
         ("line (float)", _codes(["line_oee"])),
         ("all (int)", "`until_ns`: event time up to which the window is known"),

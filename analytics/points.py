@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from analytics.basis import Basis
-from analytics.cost import LINES, to_float
+from analytics.cost import MACHINE_LINES, to_float
 from analytics.elements import Elements
 from analytics.kpi import KPIS, ratio
 from analytics.rollup import Figures, Path, level_of
@@ -100,7 +100,7 @@ def point_fields(figures: Figures) -> dict[str, Value | None]:
     if level == "line":
         fields["line_oee"] = figures.line_oee
     if figures.costs is not None:
-        fields |= {f"cost_{name}": to_float(getattr(figures.costs, name)) for name in (*LINES, "total")}
+        fields |= {f"cost_{name}": to_float(getattr(figures.costs, name)) for name in (*MACHINE_LINES, "total")}
         fields["unit_cost"] = figures.unit_cost
     return fields
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 from analytics_cases import CASES, minutes, near, shift
 from analytics_plant import BOOT, MIN, state
 
-from analytics.cost import HOUR_NS, costs
+from analytics.activity import Use, activities
+from analytics.cost import HOUR_NS, LINES, Costs, costs
 from analytics.elements import Elements, by_band
 from analytics.events import MachineEvents, Word
 from analytics.fold import fold_windows
@@ -46,43 +48,61 @@ def unit_cost_economics() -> Economics:
     )
 
 
+def unit_cost() -> Costs:
+    """All lines of the case: those of the machine, and what the site knows of the month, the stock and the order."""
+    case = CASES["UNIT-COST"]
+    given = {name: Fraction(str(value)) for name, value in case["inputs"].items() if isinstance(value, int | float)}
+    return replace(
+        costs(shift(), unit_cost_economics()),
+        demand=given["demand_charge_month"] * Fraction(60, 90) / given["working_shifts"],
+        maintenance=given["cm_labour_h"] * given["cm_rate"] + given["cm_parts"] + given["pm_accrual"],
+        tooling=shift().pq * given["tooling_per_unit"],
+        rework=given["rework_units"] * given["rework_extra"],
+        holding=given["avg_wip_value"] * given["holding_rate"] / given["days"],
+        late=given["late_order_value"] * given["penalty_per_day"] * given["late_days"],
+    )
+
+
 def test_unit_cost_lines() -> None:
     case = CASES["UNIT-COST"]
     given, expected = case["inputs"], case["expected"]
-    e = shift()
-    found = costs(e, unit_cost_economics())
-    for name in ("material", "scrap_recovery", "energy", "labour", "depreciation"):
+    e, found = shift(), unit_cost()
+    for name in LINES:
         assert float(getattr(found, name)) == near(case, expected[name]), name
-    others = sum(expected[name] for name in ("demand", "maintenance", "tooling", "rework", "holding", "late"))
     sellable = e.gq + e.rq
     assert sellable == given["sellable"]
-    assert float(found.total) + others == near(case, expected["total"])
-    assert (float(found.total) + others) / sellable == near(case, expected["unit_cost_sellable"])
-    assert (float(found.total) + others) / sellable != near(case, expected["unit_cost_produced"])
+    assert float(found.total) == near(case, expected["total"])
+    assert found.unit_cost(sellable) == near(case, expected["unit_cost_sellable"])
+    assert found.unit_cost(e.pq) == near(case, expected["unit_cost_produced"])
+    assert found.unit_cost(sellable) != near(case, expected["unit_cost_produced"])
     assert kpis(e)["energy_kwh_per_good"] == near(case, expected["sec_kwh_per_good"])
     assert e.energy_wh / 1000 / sellable == near(case, expected["sec_kwh_per_sellable"])
 
 
 def test_the_activity_view_is_the_same_money() -> None:
     case = CASES["UNIT-COST-ACTIVITY"]
-    expected = case["expected"]
-    e, lines = shift(), costs(shift(), unit_cost_economics())
-    pool = lines.labour + lines.depreciation
-    views = {
-        "productive": e.pri_gq_ns,
-        "quality_time": e.pri_pq_ns - e.pri_gq_ns,
-        "speed_loss": e.apt_ns - e.pri_pq_ns,
-        "changeover": e.aust_ns,
-        "delay": e.adet_ns,
-        "down_available": e.adot_ns,
+    given, expected = case["inputs"], case["expected"]
+    e, ledger = shift(), unit_cost()
+    by_time = Costs("CNY", labour=ledger.labour, depreciation=ledger.depreciation)
+    found = activities(e, by_time)
+    names = {"productive": "value", "quality_time": "poor_quality", "down_available": "waiting"}
+    for name in ("productive", "quality_time", "speed_loss", "changeover", "delay", "down_available"):
+        assert float(getattr(found, names.get(name, name))) == near(case, expected[name]), name
+    assert float(found.total) == near(case, expected["sum"])
+    assert float(found.total / Fraction(e.pbt_ns, MIN)) == near(case, expected["rate_per_min"])
+
+    kwh = given["kwh_by_state"]
+    energy: dict[Use, Fraction] = {
+        "running": ledger.energy * kwh["running"] / 300,
+        "setup": ledger.energy * kwh["setup"] / 300,
+        "idle": ledger.energy * kwh["idle"] / 300,
     }
-    assert sum(views.values()) == e.pbt_ns
-    money = {name: pool * Fraction(ns, e.pbt_ns) for name, ns in views.items()}
-    assert sum(money.values()) == pool
-    assert float(pool) == near(case, expected["sum"])
-    assert float(pool / Fraction(e.pbt_ns, MIN)) == near(case, expected["rate_per_min"])
-    for name, amount in money.items():
-        assert float(amount) == near(case, expected[name]), name
+    for use, amount in energy.items():
+        assert float(amount) == near(case, expected[f"energy_{use}"])
+    whole = activities(e, replace(ledger, demand=Fraction(0)), energy)
+    assert float(whole.changeover) == near(case, expected["changeover_incl_energy"])
+    assert float(whole.poor_quality) == near(case, expected["copq_internal"])
+    assert activities(e, ledger, energy).total == ledger.total
 
 
 def test_reliability() -> None:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.cost import LINES, costs
+from analytics.cost import MACHINE_LINES, costs
 from analytics.elements import Elements, by_band
 from analytics.tariff import band_changes
 from console.ledger_file import read_ledger
@@ -69,7 +69,7 @@ def test_a_microsecond_after_three_hours_costs_a_microsecond() -> None:
         book.book(cuts, meter.totals("energy_wh", cuts.times_ns))
         lines.append(line(MachineTruth(doing({Doing.RUNNING: until_ns - START_NS}), 5, 1, 0, 0, 0, 0), book))
     before, after = lines
-    spent = {name: Fraction(after["money"][name]) - Fraction(before["money"][name]) for name in LINES}
+    spent = {name: Fraction(after["money"][name]) - Fraction(before["money"][name]) for name in MACHINE_LINES}
     hour = Fraction(1000, HOUR_NS)
     assert spent["depreciation"] == Fraction("33.3") * hour
     assert spent["labour"] == Fraction(repr(2 / 3)) * Fraction("43.52") * hour
@@ -172,7 +172,9 @@ def test_the_same_rules_as_the_analytics(ns: list[int], counts: tuple[int, int, 
         energy=by_band(zip("fvsd", steps, strict=True)),
     )
     expected = costs(elements, Economics(currency="CNY", tariff=prices, **PRICED))
-    assert {name: Fraction(body["money"][name]) for name in LINES} == {name: getattr(expected, name) for name in LINES}
+    assert {name: Fraction(body["money"][name]) for name in MACHINE_LINES} == {
+        name: getattr(expected, name) for name in MACHINE_LINES
+    }
     assert body["ideal_total_ns"] == (good + scrap + rework) * 30 * SECOND_NS
     assert body["ideal_good_ns"] == good * 30 * SECOND_NS
     assert sum(body["state_ns"].values()) == sum(ns)
@@ -205,5 +207,5 @@ def test_the_ledger_keeps_every_fraction(tmp_path: Path) -> None:
         assert truth.counts["energy_wh"] == 1_234_567
         assert truth.money == {name: Fraction(amount) for name, amount in body["money"].items()}
         assert truth.money["energy"] == book.money > 0
-    assert list(bodies[0]["money"]) == list(bodies[1]["money"]) == list(LINES)
+    assert list(bodies[0]["money"]) == list(bodies[1]["money"]) == list(MACHINE_LINES)
     assert set(bodies[0]) == set(bodies[1])
