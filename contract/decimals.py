@@ -75,7 +75,7 @@ def plain(arrays: Mapping[str, Any]) -> dict[str, Decimals] | None:
     """The columns of valid JSON arrays, given as bytes or another buffer, or None where one wants the ordinary way."""
     text = b",".join(arrays.values())
     shape = text.translate(_SHAPE)
-    if _OTHER in shape or shape.count(b"[") != len(arrays) or not _all_short(text):
+    if not arrays or _OTHER in shape or shape.count(b"[") != len(arrays) or not _all_short(text):
         return None
     columns = text[1:-1].split(b"],[")
     if b"" in columns:

@@ -30,7 +30,8 @@ _ENCODER: Final = msgspec.json.Encoder()
 _DECODERS: Final = {kind: msgspec.json.Decoder(type_, strict=True) for kind, type_ in KINDS.items()}
 _KIND_OF: Final = {type_: kind for kind, type_ in KINDS.items()}
 _LONG: Final = 64
-"""Bytes a column from which it pays to leave the columns of telemetry text."""
+"""Bytes a name from which it pays to leave the columns of telemetry text."""
+_BEGIN: Final = b'{"v":'
 
 
 class _Columns(Message, frozen=True, kw_only=True):
@@ -90,11 +91,9 @@ def decode(kind: str, payload: bytes, *, as_text: bool = False) -> Message:
         raise ContractError("unknown-kind", f"{kind[:80]!r} is not one of {', '.join(KINDS)}")
     if len(payload) > MAX_BYTES:
         raise ContractError("too-large", f"{len(payload)} bytes, at most {MAX_BYTES} are allowed")
-    if as_text and kind == "telemetry" and len(payload) >= _LONG * payload.count(b"["):
-        found = _columns(payload)
-        if found is not None:
-            _check(found)
-            return found
+    if as_text and kind == "telemetry" and (found := _columns(payload)) is not None:
+        _check(found)
+        return found
     try:
         message: Message = decoder.decode(payload)
     except msgspec.ValidationError as error:
@@ -107,11 +106,16 @@ def decode(kind: str, payload: bytes, *, as_text: bool = False) -> Message:
 
 def _columns(payload: bytes) -> Telemetry | None:
     """Telemetry with columns of text; None where the ordinary way has to read it, or to say what is wrong."""
+    keys = payload.count(b":")
+    if len(payload) < _LONG * keys or not payload.startswith(_BEGIN):
+        return None
     try:
         found = _COLUMNS_DECODER.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    values = plain(found.values) if found.values else None
+    if len(found.values) + len(found.__struct_fields__) != keys:
+        return None  # a name stands there twice, and nobody would look at the first of them
+    values = plain(found.values)
     if values is None:
         return None
     return Telemetry(v=found.v, boot=found.boot, seq=found.seq, t=found.t, values=values)

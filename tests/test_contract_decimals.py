@@ -40,6 +40,7 @@ OTHER = st.sampled_from(
     ]
 )
 COLUMN = st.lists(PLAIN, min_size=3, max_size=3) | st.lists(PLAIN | OTHER, min_size=2, max_size=4)
+OBJECT = '{"a":5}'
 NAME = st.sampled_from(["a", "b", "temperature", "time", "A", '"'])
 
 
@@ -69,6 +70,15 @@ def outcome(payload: bytes, *, as_text: bool) -> Message | tuple[str, str]:
 def test_the_meaning_does_not_depend_on_who_looks(columns: dict[str, list[str]], times: str) -> None:
     payload = said(columns, times)
     assert outcome(payload, as_text=True) == outcome(payload, as_text=False)
+
+
+@pytest.mark.parametrize("first", ["[1,2,3]", "[1e999,2,3]", "[1,2]", '["1"]', "7", ""])
+@pytest.mark.parametrize("name", ["a", "values", "t", "boot", "v"])
+def test_a_name_that_stands_there_twice(name: str, first: str) -> None:
+    payload = said({"a": ["1", "2", "3"]})
+    twice = payload.replace(f'"{name}":'.encode(), f'"{name}":{first or OBJECT},"{name}":'.encode())
+    for one in (twice, twice.replace(b'"v":1,', b"", 1), payload.replace(b'"v":1,', b"")):
+        assert outcome(one, as_text=True) == outcome(one, as_text=False)
 
 
 @given(st.lists(PLAIN, min_size=1, max_size=50))
