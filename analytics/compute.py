@@ -129,6 +129,13 @@ async def newest(store: Historian, *, since_ns: int | None = None) -> dict[str, 
     }
 
 
+async def births(store: Historian) -> list[BirthEvent]:
+    """What every machine and meter said of itself, as often as it did."""
+    stored = Stored()
+    stored.add("birth", await store.read(Query("birth", FIELDS["birth"])))
+    return [birth for events in stored.plant().values() for birth in events.births]
+
+
 def window_bounds(start_ns: int, end_ns: int, window_ns: int) -> list[int]:
     """The aligned bounds of the windows that hold ``[start_ns, end_ns)``; at least one window.
 

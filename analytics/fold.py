@@ -142,10 +142,10 @@ def _intervals(spans: Sequence[Span], rows: Sequence[StateEvent]) -> tuple[list[
         starts.append(row.t)
         ends.append(following.t if following is not None and same_boot else span_end[row.boot])
         classes.append(_class_of(row))
-    return starts, ends, classes, _failures(rows)
+    return starts, ends, classes, failures_begun(rows)
 
 
-def _failures(rows: Sequence[StateEvent]) -> list[int]:
+def failures_begun(rows: Sequence[StateEvent]) -> list[int]:
     """When breakdowns began: not where one goes on, in another state or, with the same cause, after a planned stop."""
     found: list[int] = []
     before: StateEvent | None = None  # what the machine did last, but for planned stops

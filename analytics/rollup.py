@@ -25,12 +25,12 @@ from contract import Production
 Path = tuple[str, ...]
 """The first levels of an address: five for a machine, four for a line, two for a site."""
 
-LEVELS: Final[Mapping[str, int]] = {"machine": 5, "line": 4, "site": 2}
+LEVELS: Final[Mapping[str, int]] = {"machine": 5, "line": 4, "area": 3, "site": 2, "enterprise": 1}
 """Level -> how many names of an address lead to it."""
 
 
 def level_of(path: Path) -> str:
-    """``machine``, ``line`` or ``site``."""
+    """The name of the level that a path leads to."""
     return _LEVEL_AT[len(path)]
 
 
@@ -54,7 +54,7 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What is known of a machine, a line or a site in one window.
+    """What is known of a machine, a line, or a place with several lines, in one window.
 
     Attributes:
         path: the address levels down to it.
@@ -81,12 +81,21 @@ class Figures:
 def roll_up(machines: Iterable[Machine]) -> list[Figures]:
     """The figures of every machine, then of every line, then of every site, each in the order of the paths."""
     atoms = sorted(machines, key=lambda machine: machine.path)
-    figures = [_machine(atom) for atom in atoms]
+    return [figures for level in ("machine", "line", "site") for figures in roll_to(level, atoms)]
+
+
+def roll_to(level: str, machines: Iterable[Machine]) -> list[Figures]:
+    """The figures of every place of one of the ``LEVELS``, in the order of the paths."""
+    atoms = sorted(machines, key=lambda machine: machine.path)
+    if level == "machine":
+        return [_machine(atom) for atom in atoms]
     lines = [_line(path, members) for path, members in _grouped(atoms, LEVELS["line"])]
-    sites: defaultdict[Path, list[Figures]] = defaultdict(list)
+    if level == "line":
+        return lines
+    places: defaultdict[Path, list[Figures]] = defaultdict(list)
     for line in lines:
-        sites[line.path[: LEVELS["site"]]].append(line)
-    return [*figures, *lines, *(_site(path, members) for path, members in sorted(sites.items()))]
+        places[line.path[: LEVELS[level]]].append(line)
+    return [_several(path, members) for path, members in sorted(places.items())]
 
 
 def rty(steps: Iterable[tuple[int, int]]) -> float | None:
@@ -136,7 +145,7 @@ def _line(path: Path, members: Sequence[Machine]) -> Figures:
     return Figures(path, elements, costs, good, good + reworked, line_oee(members))
 
 
-def _site(path: Path, lines: Sequence[Figures]) -> Figures:
+def _several(path: Path, lines: Sequence[Figures]) -> Figures:
     return Figures(
         path,
         total(line.elements for line in lines),

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Final, Literal, NoReturn
 from console.catalogue_commands import add_catalogue_commands
 from console.delivery_commands import add_delivery_commands
 from console.mapping_commands import add_mapping_commands
+from console.report_command import add_report_command
 from console.runs import DATA_DIR
 from console.sparkplug_commands import add_sparkplug_commands
 from contract import ConfigError, LinkError
@@ -72,6 +73,7 @@ def parser() -> argparse.ArgumentParser:
     add("simulate", _simulate, "run the factory alone: to a broker, or into a ledger")
     add("command", _command, "send a command to a running plant and wait for the reply")
     add("verify", _verify, "compare what happened with what was stored and computed")
+    add_report_command(commands)
     add("replay", _replay, "make a device out of a CSV of readings")
     add_delivery_commands(commands, _duration)
     add_sparkplug_commands(commands, _duration)

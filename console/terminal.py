@@ -53,9 +53,9 @@ async def status_line(pipeline: Callable[[], Pipeline], out: TextIO = sys.stderr
 class Bar:
     """A progress bar for what takes longer than two seconds; only at a terminal."""
 
-    def __init__(self, what: str, out: TextIO = sys.stderr, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, what: str, out: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._what = what
-        self._out = out
+        self._out = sys.stderr if out is None else out  # looked up now: whoever imports this may replace it later
         self._clock = clock
         self._begin = self._last = clock()
         self._shown = False

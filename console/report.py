@@ -1,0 +1,158 @@
+"""``qilu report``: what a plant made, lost and spent in a range of time.
+
+What it is: the command: which store, which range, how it is cut, and the pages that ``report_text.py`` makes of it.
+What it is not: a computation: every figure is that of ``analytics.compute`` over the stored events.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from analytics.calendar import DAYS, HOURS, cuts, times_of_day
+from analytics.compute import Results, births, compute, newest
+from analytics.report import Entry, entries
+from analytics.rollup import LEVELS
+from analytics.tables import FIELDS
+from console.gaps import store_of
+from console.report_text import as_csv, as_document, as_table
+from console.shown import as_json, when_ns
+from console.terminal import Bar
+from contract import ConfigError, LinkError, WriteError
+from historian import Historian, open_store
+from service import configure_logging
+
+_EVERY_NS: Final = tuple(seconds * 10**9 for seconds in (86_400, 3600, 60, 1))
+TIMES: Final = ("hour", "shift", "day")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How a report is cut: by which places, at which times of day of which clock, under which profile."""
+
+    level: str
+    times: tuple[str, ...]
+    zone: ZoneInfo
+    profile: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found; ``entries`` by window and place, ``whole`` the same places over the whole range."""
+
+    store: str
+    wanted: Wanted
+    until_ns: int
+    entries: list[Entry]
+    whole: list[Entry]
+
+
+def run_report(options: argparse.Namespace) -> int:
+    """The command; 0, or 2 with an error."""
+    configure_logging("ERROR")
+    level, cut = words(options.by)
+    times = _times(cut, options.shifts)
+    place = store_of(options)
+
+    async def main() -> Report:
+        async with open_store(place.url, place.token()) as store:
+            zone = await _zone(store, options.timezone)
+            wanted = Wanted(level, times, zone, options.profile)
+            start_ns, end_ns = await _range(store, options)
+            with closing(Bar("report")) as bar:
+                results = await _computed(store, cuts(start_ns, end_ns, zone, times), bar.show)
+            found = entries(results, level)
+            return Report(place.url, wanted, results.until_ns, found, entries(results, level, whole=True))
+
+    try:
+        report = asyncio.run(main())
+    except WriteError as error:
+        raise LinkError(f"the store does not answer: {error}") from None
+    if options.json or options.format == "json":
+        print(as_json(as_document(report)))
+    else:
+        print(as_csv(report) if options.format == "csv" else as_table(report), end="")
+    return 0
+
+
+def words(text: str) -> tuple[str, str | None]:
+    """Place and time of ``--by``; raises ConfigError.
+
+    >>> words("machine,day"), words("hour"), words("site")
+    (('machine', 'day'), ('line', 'hour'), ('site', None))
+    """
+    levels: list[str] = []
+    times: list[str] = []
+    for word in filter(None, (part.strip() for part in text.split(","))):
+        if word not in LEVELS and word not in TIMES:
+            raise ConfigError(f"--by: {word[:40]!r} is none of {', '.join((*LEVELS, *TIMES))}")
+        (levels if word in LEVELS else times).append(word)
+    if len(levels) > 1 or len(times) > 1:
+        raise ConfigError(f"--by: name one place and one time at most, not {text[:80]}")
+    return (levels[0] if levels else "line"), (times[0] if times else None)
+
+
+def _times(cut: str | None, shifts: str | None) -> tuple[str, ...]:
+    if (cut == "shift") != (shifts is not None):
+        raise ConfigError("--by shift and --shifts go together: --by shift --shifts 06:00,14:00,22:00")
+    if shifts is not None:
+        try:
+            return times_of_day(shifts)
+        except ValueError as error:
+            raise ConfigError(f"--shifts: {error}") from None
+    return {"hour": HOURS, "day": DAYS, None: ()}[cut]
+
+
+async def _zone(store: Historian, name: str | None) -> ZoneInfo:
+    """The zone that was named, or that of the plant's tariff, or UTC."""
+    if name is None:
+        return ZoneInfo(await _plants_zone(store) or "UTC")
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ConfigError(f"--timezone: no time zone {name[:80]!r}; IANA names are such as Asia/Shanghai") from None
+
+
+async def _plants_zone(store: Historian) -> str | None:
+    zones = [b.economics.tariff.timezone for b in await births(store) if b.economics and b.economics.tariff]
+    return min(zones, default=None)
+
+
+async def _range(store: Historian, options: argparse.Namespace) -> tuple[int, int]:
+    """Begin and end; raises ConfigError where there is nothing."""
+    now_ns = time.time_ns()
+    start_ns = None if options.start is None else when_ns("--from", options.start, now_ns)
+    end_ns = None if options.end is None else when_ns("--to", options.end, now_ns)
+    if start_ns is not None and end_ns is not None and end_ns <= start_ns:
+        raise ConfigError("--to is not after --from")
+    heard = await newest(store)
+    last_ns = max((t for times in heard.values() for t in times.values()), default=None)
+    if last_ns is None:
+        raise ConfigError("the store has no events; run qilu demo first, or name another --store")
+    end_ns = last_ns + 1 if end_ns is None else end_ns  # windows are half open, and the last event counts
+    if start_ns is None:
+        start_ns = await _first(store, end_ns)
+    if end_ns <= start_ns:
+        raise ConfigError("nothing was said in that range; see --from and --to")
+    return start_ns, end_ns
+
+
+async def _first(store: Historian, end_ns: int) -> int:
+    """The second in which something was said first: counted by day, hour, minute, second, for stores do not sort."""
+    start_ns, length_ns = 0, end_ns
+    for every_ns in _EVERY_NS:
+        windows: set[int] = set()
+        for name in FIELDS:
+            windows.update(await store.count(name, every_ns, start_ns, start_ns + length_ns))
+        start_ns, length_ns = min(windows, default=start_ns), every_ns
+    return start_ns
+
+
+async def _computed(store: Historian, bounds: list[int], told: Callable[[float], object]) -> Results:
+    return await compute(store, bounds, offload=asyncio.to_thread, progress=told)
