@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from trade_rows import delivered, market_again, markets, ordered, returned
 
 from analytics.trade import MarketEvents, Order, Service, fold_orders, in_window, other_than, service, verdict
-from analytics.trade.orders import BASES, Basis
+from analytics.trade.orders import BASES, DateBasis
 
 DEFAULTS = {"washer": {"colour": "white"}}
-LATEST: Basis = "latest_promise"
-FIRST: Basis = "original_promise"
+LATEST: DateBasis = "latest_promise"
+FIRST: DateBasis = "original_promise"
 
 
 def fold(events: MarketEvents, until: int = 100) -> dict[str, Order]:
@@ -73,7 +73,7 @@ def test_the_book_balances_at_every_step(events: MarketEvents) -> None:
 
 
 @given(events=markets(), until=st.integers(1, 45), basis=st.sampled_from(BASES), seed=st.integers(0, 2**32))
-def test_service_is_bounded_and_adds(events: MarketEvents, until: int, basis: Basis, seed: int) -> None:
+def test_service_is_bounded_and_adds(events: MarketEvents, until: int, basis: DateBasis, seed: int) -> None:
     orders = list(fold(events, until).values())
     found = service(orders, basis)
     assert service(fold(market_again(events, seed), until).values(), basis) == found

@@ -29,7 +29,9 @@ def returned(t: int, order: str, quantity: int, reason: str = "noise") -> Return
     return ReturnRow(t=t, order=order, quantity=quantity, reason=reason)
 
 
-def shipment(t: int, name: str, status: str, quantity: float, promised: int | None, defective: float = 0) -> ShipmentRow:
+def shipment(
+    t: int, name: str, status: str, quantity: float, promised: int | None, defective: float = 0
+) -> ShipmentRow:
     return ShipmentRow(
         t=t, shipment=name, material="steel", status=status, quantity=quantity, defective=defective, promised=promised
     )

@@ -23,9 +23,9 @@ from typing import Any, Final, Literal, NamedTuple, TypeVar
 from analytics.cost import exact
 from contract import DeliveryRow, OrderRow, ReturnRow
 
-Basis = Literal["requested", "original_promise", "latest_promise"]
+DateBasis = Literal["requested", "original_promise", "latest_promise"]
 """Against which date an order is judged: the one that the consumer asked for, the first or the last promised."""
-BASES: Final[tuple[Basis, ...]] = ("requested", "original_promise", "latest_promise")
+BASES: Final[tuple[DateBasis, ...]] = ("requested", "original_promise", "latest_promise")
 Personalised = Callable[[str, Mapping[str, str]], bool | None]
 """Whether a product with these options is made for one consumer; None when that cannot be said."""
 
@@ -133,7 +133,7 @@ class Order:
         done = self.completed_ns
         return None if done is None or self.placed_ns is None else done - self.placed_ns
 
-    def due_ns(self, basis: Basis) -> int | None:
+    def due_ns(self, basis: DateBasis) -> int | None:
         """The date by which it is judged; None when that one is not known.
 
         Raises:

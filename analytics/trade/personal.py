@@ -18,7 +18,7 @@ from fractions import Fraction
 from typing import Final
 
 from analytics.trade.distribution import EMPTY, Samples, quotient
-from analytics.trade.orders import Basis, Order
+from analytics.trade.orders import DateBasis, Order
 from analytics.trade.service import verdict
 
 _ZERO: Final = Fraction(0)
@@ -109,7 +109,7 @@ def _premium(mine: Fraction, units: int, theirs: Fraction, others: int) -> float
     return quotient(mine * others - theirs * units, theirs * units) if units else None
 
 
-def personal(orders: Iterable[Order], basis: Basis, costs: Mapping[str, Fraction] | None = None) -> Personal:
+def personal(orders: Iterable[Order], basis: DateBasis, costs: Mapping[str, Fraction] | None = None) -> Personal:
     """The orders by whether they are made for one consumer, with their speed, price and cost.
 
     Args:
@@ -124,7 +124,7 @@ def personal(orders: Iterable[Order], basis: Basis, costs: Mapping[str, Fraction
     return Personal(*(_side(kinds[kind], basis, costs or {}) for kind in (True, False, None)))
 
 
-def _side(orders: Sequence[Order], basis: Basis, costs: Mapping[str, Fraction]) -> Side:
+def _side(orders: Sequence[Order], basis: DateBasis, costs: Mapping[str, Fraction]) -> Side:
     judged = [one for order in orders if (one := verdict(order, basis)).standing == "judged"]
     costed = [order for order in orders if order.order in costs]
     return Side(

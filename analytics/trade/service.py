@@ -26,7 +26,7 @@ from dataclasses import dataclass, fields
 from typing import Literal, NamedTuple
 
 from analytics.trade.distribution import EMPTY, Samples, quotient
-from analytics.trade.orders import Basis, Order
+from analytics.trade.orders import DateBasis, Order
 
 Moment = Literal["placed", "completed", "requested", "original_promise", "latest_promise"]
 
@@ -49,7 +49,7 @@ class Verdict(NamedTuple):
     late_ns: int | None = None
 
 
-def verdict(order: Order, basis: Basis) -> Verdict:
+def verdict(order: Order, basis: DateBasis) -> Verdict:
     """One order judged against a date."""
     due = order.due_ns(basis)
     if due is None or order.placed_ns is None:
@@ -87,7 +87,7 @@ class Service:
         lead: ns from placing to completion, of those completed.
     """
 
-    basis: Basis
+    basis: DateBasis
     orders: int = 0
     open: int = 0
     cancelled: int = 0
@@ -143,7 +143,7 @@ class Service:
 _SUMS = tuple(f.name for f in fields(Service) if f.name != "basis")
 
 
-def service(orders: Iterable[Order], basis: Basis) -> Service:
+def service(orders: Iterable[Order], basis: DateBasis) -> Service:
     """How these orders were served, judged against one date; orders that were never seen placed do not count.
 
     Raises:
