@@ -19,11 +19,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from analytics.compute import Offload, Results, at_once, compute, merged, newest, window_bounds
-from analytics.points import MEASUREMENT, Shown, kpi_frames, window_name
-from analytics.rollup import Machine, Path, roll_up
+from analytics.compute import Offload, Results, at_once, compute, newest, window_bounds
+from analytics.points import MEASUREMENT, window_name
+from analytics.rollup import Path
 from analytics.settings import Settings
 from analytics.tables import FIELDS
+from analytics.windows import Stored, Taken, window_frames
 from historian import Frame, Historian, Query
 
 _SECOND_NS: Final = 10**9
@@ -53,14 +54,6 @@ _Counted = dict[str, dict[int, int]]
 """Measurement -> start of a window -> points."""
 
 
-@dataclass(slots=True)
-class _Written:
-    """A window as it was written last."""
-
-    until_ns: int
-    machines: list[Machine]
-
-
 class Keeper:
     """Keeps the stored figures equal to what the stored events say."""
 
@@ -73,8 +66,8 @@ class Keeper:
         self._lookback_ns = int(settings.lookback_h * 3600 * _SECOND_NS)
         self._heard: dict[str, dict[Path, int]] = {name: {} for name in FIELDS}
         self._until_ns: int | None = None
-        self._written: dict[int, _Written] = {}
-        self._stored: set[tuple[int, int, Path]] = set()  # length and start of the window, and who has a point there
+        self._written: dict[int, Taken] = {}
+        self._stored: set[Stored] = set()  # length and start of the window, and who has a point there
         self._points: dict[str, dict[int, int]] = {name: {} for name in FIELDS}
 
     async def update(self, *, scan: bool) -> bool:
@@ -183,40 +176,20 @@ class Keeper:
         reach_ns = max(oldest_ns, results.reach_ns)
         return results if reach_ns >= start_ns else await self._compute(reach_ns, until_ns)
 
-    def _differences(self, results: Results) -> dict[int, _Written]:
-        changed: dict[int, _Written] = {}
+    def _differences(self, results: Results) -> dict[int, Taken]:
+        changed: dict[int, Taken] = {}
         for start, end, machines in zip(results.bounds, results.bounds[1:], results.windows, strict=False):
-            now = _Written(min(end, results.until_ns), machines)
+            now = Taken(min(end, results.until_ns), machines)
             if self._written.get(start) != now:
                 changed[start] = now
         return changed
 
-    def _frames(self, changed: Mapping[int, _Written]) -> tuple[list[Frame], set[tuple[int, int, Path]]]:
-        """The points of the changed windows and of every longer window that holds one of them, and which they are.
-
-        Who has a point already gets one even when nothing is known any more, as when a history is filled in over an
-        earlier run: zeros in place of what has become wrong.
-        """
+    def _frames(self, changed: Mapping[int, Taken]) -> tuple[list[Frame], set[Stored]]:
+        """The points of the changed windows and of every longer window that holds one of them, and which they are."""
         every = {**self._written, **changed}
-        frames: list[Frame] = []
-        stored: set[tuple[int, int, Path]] = set()
-        for window_ns in self._windows_ns:
-            shown: list[Shown] = []
-            for start in sorted({start - start % window_ns for start in changed}):
-                parts = [every[t] for t in range(start, start + window_ns, self._base_ns) if t in every]
-                known = [
-                    figures
-                    for figures in roll_up(merged([part.machines for part in parts]))
-                    if not figures.elements.silent or (window_ns, start, figures.path) in self._stored
-                ]
-                shown.append(Shown(start, max(part.until_ns for part in parts), known))
-                stored |= {(window_ns, start, figures.path) for figures in known}
-            frames += kpi_frames(shown, window_name(window_ns // _SECOND_NS))
-        return frames, stored
+        return window_frames(every, changed, self._windows_ns, self._stored)
 
-    def _remember(
-        self, heard: Mapping[str, Mapping[Path, int]], until_ns: int, changed: Mapping[int, _Written]
-    ) -> None:
+    def _remember(self, heard: Mapping[str, Mapping[Path, int]], until_ns: int, changed: Mapping[int, Taken]) -> None:
         """What is written now; what is older than the look-back is forgotten."""
         oldest_ns = self._oldest(until_ns)
         for name, times in heard.items():

@@ -20,6 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NoReturn
 
+from console.analyze_command import add_analyze_command
 from console.catalogue_commands import add_catalogue_commands
 from console.delivery_commands import add_delivery_commands
 from console.mapping_commands import add_mapping_commands
@@ -74,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
     add("command", _command, "send a command to a running plant and wait for the reply")
     add("verify", _verify, "compare what happened with what was stored and computed")
     add_report_command(commands)
+    add_analyze_command(commands)
     add("replay", _replay, "make a device out of a CSV of readings")
     add_delivery_commands(commands, _duration)
     add_sparkplug_commands(commands, _duration)

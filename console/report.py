@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,19 +15,18 @@ from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from analytics.calendar import DAYS, HOURS, cuts, times_of_day
-from analytics.compute import Results, births, compute, newest
+from analytics.compute import Results, births, compute
 from analytics.report import Entry, entries
 from analytics.rollup import LEVELS
-from analytics.tables import FIELDS
+from console.asked_range import asked_range
 from console.gaps import store_of
 from console.report_text import as_csv, as_document, as_table
-from console.shown import as_json, when_ns
+from console.shown import as_json
 from console.terminal import Bar
 from contract import ConfigError, LinkError, WriteError
 from historian import Historian, open_store
 from service import configure_logging
 
-_EVERY_NS: Final = tuple(seconds * 10**9 for seconds in (86_400, 3600, 60, 1))
 TIMES: Final = ("hour", "shift", "day")
 
 
@@ -64,7 +62,7 @@ def run_report(options: argparse.Namespace) -> int:
         async with open_store(place.url, place.token()) as store:
             zone = await _zone(store, options.timezone)
             wanted = Wanted(level, times, zone, options.profile)
-            start_ns, end_ns = await _range(store, options)
+            start_ns, end_ns = await asked_range(store, options)
             with closing(Bar("report")) as bar:
                 results = await _computed(store, cuts(start_ns, end_ns, zone, times), bar.show)
             found = entries(results, level)
@@ -122,36 +120,6 @@ async def _zone(store: Historian, name: str | None) -> ZoneInfo:
 async def _plants_zone(store: Historian) -> str | None:
     zones = [b.economics.tariff.timezone for b in await births(store) if b.economics and b.economics.tariff]
     return min(zones, default=None)
-
-
-async def _range(store: Historian, options: argparse.Namespace) -> tuple[int, int]:
-    """Begin and end; raises ConfigError where there is nothing."""
-    now_ns = time.time_ns()
-    start_ns = None if options.start is None else when_ns("--from", options.start, now_ns)
-    end_ns = None if options.end is None else when_ns("--to", options.end, now_ns)
-    if start_ns is not None and end_ns is not None and end_ns <= start_ns:
-        raise ConfigError("--to is not after --from")
-    heard = await newest(store)
-    last_ns = max((t for times in heard.values() for t in times.values()), default=None)
-    if last_ns is None:
-        raise ConfigError("the store has no events; run qilu demo first, or name another --store")
-    end_ns = last_ns + 1 if end_ns is None else end_ns  # windows are half open, and the last event counts
-    if start_ns is None:
-        start_ns = await _first(store, end_ns)
-    if end_ns <= start_ns:
-        raise ConfigError("nothing was said in that range; see --from and --to")
-    return start_ns, end_ns
-
-
-async def _first(store: Historian, end_ns: int) -> int:
-    """The second in which something was said first: counted by day, hour, minute, second, for stores do not sort."""
-    start_ns, length_ns = 0, end_ns
-    for every_ns in _EVERY_NS:
-        windows: set[int] = set()
-        for name in FIELDS:
-            windows.update(await store.count(name, every_ns, start_ns, start_ns + length_ns))
-        start_ns, length_ns = min(windows, default=start_ns), every_ns
-    return start_ns
 
 
 async def _computed(store: Historian, bounds: list[int], told: Callable[[float], object]) -> Results:
