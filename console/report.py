@@ -20,6 +20,7 @@ from analytics.report import Entry, entries
 from analytics.rollup import LEVELS
 from console.asked_range import asked_range
 from console.gaps import store_of
+from console.report_html import as_html
 from console.report_text import as_csv, as_document, as_table
 from console.shown import as_json
 from console.terminal import Bar
@@ -75,7 +76,7 @@ def run_report(options: argparse.Namespace) -> int:
     if options.json or options.format == "json":
         print(as_json(as_document(report)))
     else:
-        print(as_csv(report) if options.format == "csv" else as_table(report), end="")
+        print({"csv": as_csv, "html": as_html, "table": as_table}[options.format](report), end="")
     return 0
 
 

@@ -14,7 +14,7 @@ from console.runs import DATA_DIR
 
 _PLACES: Final = ("machine", "line", "area", "site", "enterprise")  # as analytics.rollup.LEVELS
 _PROFILES: Final = ("iso22400", "vorne")  # as analytics.kpi.PROFILES
-_FORMATS: Final = ("table", "json", "csv")
+_FORMATS: Final = ("table", "json", "csv", "html")
 
 
 def add_report_command(commands: Any) -> None:

@@ -30,7 +30,7 @@ _SECOND_NS: Final = 10**9
 _NOTHING: Final = "–"
 _NAME_CHARS: Final = 60
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-_HEADS: Final = ("", "OEE", "A", "E", "QR", "good", "scrap", "rework", "kWh", "kWh/good", "cost", "a unit")
+HEADS: Final = ("", "OEE", "A", "E", "QR", "good", "scrap", "rework", "kWh", "kWh/good", "cost", "a unit")
 
 
 def as_document(report: Report) -> dict[str, Any]:
@@ -79,11 +79,11 @@ def as_table(report: Report) -> str:
     rows: list[Sequence[str]] = []
     for entry in report.entries:
         window = "" if not report.wanted.times else f"{_local(entry.start_ns, zone):%m-%d %H:%M}  "
-        rows.append((window + _place(entry), *_figures(entry, report.wanted.profile)))
+        rows.append((window + place_of(entry), *figures_of(entry, report.wanted.profile)))
     elements, costs, spent = together(report.whole)
     head = f"{_local(first, zone):%Y-%m-%d %H:%M} to {_local(last, zone):%Y-%m-%d %H:%M} {zone}"
     money = f", money in {costs.currency}" if costs is not None else ""
-    parts = [f"{head}{money}", _columns((_HEADS, *rows))]
+    parts = [f"{head}{money}", _columns((HEADS, *rows))]
     fall = waterfall(elements)
     whole_ns = fall.levels["all_time"]
     parts.append("where the time went\n" + _columns(_shares(_steps(fall), whole_ns, _hours)))
@@ -108,7 +108,8 @@ def _steps(fall: Any) -> list[tuple[str, int]]:
     return steps
 
 
-def _figures(entry: Entry, profile: str) -> tuple[str, ...]:
+def figures_of(entry: Entry, profile: str) -> tuple[str, ...]:
+    """The cells of an entry under ``HEADS``, but for the first."""
     figures, ratios = entry.figures, entry.ratios(profile)
     made = figures.elements
     costs = figures.costs
@@ -124,7 +125,7 @@ def _figures(entry: Entry, profile: str) -> tuple[str, ...]:
     )
 
 
-def _place(entry: Entry) -> str:
+def place_of(entry: Entry) -> str:
     """The last levels of the path, as many as tell places apart: the machine with its line."""
     return shown("/".join(entry.path[-2:] if len(entry.path) == LEVELS["machine"] else entry.path), _NAME_CHARS)
 

@@ -13,9 +13,10 @@ import numpy as np
 from factory_runs import START, factory, park_of
 from health_rows import DAY_NS, HOUR_NS, SECOND_NS
 
-from analytics.health import REST, Pca, Prices, Robust, Tally, Watch, beside, episodes
+from analytics.health import REST, Episode, Pca, Prices, Robust, Tally, Watch, beside, episodes
 from analytics.health.learned import Forest
-from simulator.happenings import Doing
+from simulator.happenings import Doing, Rows
+from simulator.plant import Park
 from simulator.signals import MachineSignals, grid
 
 DAYS = 14
@@ -27,6 +28,21 @@ MAKES: dict[str, Any] = {
     "Robust": partial(Robust, train=2000),
     "Forest": partial(Forest, train=2000),
 }
+
+
+def truth_of(park: Park, number: int, entered: Rows, until_ns: int) -> tuple[Episode, ...]:
+    """The degradations of a machine."""
+    site, _, step = park.machines[number]
+    rows = entered[entered["machine"] == number]
+    return episodes(
+        rows["t_ns"],
+        running=rows["doing"] == Doing.RUNNING,
+        ages=rows["age_ns"],
+        lives=rows["life_ns"],
+        modes=rows["mode"],
+        visible_ns=[round(one.failure.tau_h * HOUR_NS) for one in site.model_of(step).sensors],
+        until_ns=until_ns,
+    )
 
 
 @cache
@@ -41,15 +57,7 @@ def fortnight(sector: str = "biomedicine") -> tuple[Any, ...]:
         sensors, rows = site.model_of(step).sensors, entered[entered["machine"] == number]
         signals = MachineSignals(sensors, site.seed, address.path)
         times, values = signals.sample(rows, grid(START, START + DAYS * DAY_NS, STEP_NS), STEP_NS)
-        truth = episodes(
-            rows["t_ns"],
-            running=rows["doing"] == Doing.RUNNING,
-            ages=rows["age_ns"],
-            lives=rows["life_ns"],
-            modes=rows["mode"],
-            visible_ns=[round(one.failure.tau_h * HOUR_NS) for one in sensors],
-            until_ns=START + DAYS * DAY_NS,
-        )
+        truth = truth_of(park, number, entered, START + DAYS * DAY_NS)
         machines.append((tuple(one.name for one in sensors), times, values.T, rows, truth))
     return tuple(machines)
 

@@ -8,6 +8,7 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,57 @@ def test_names_are_data(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> N
     document = told(capsys, "--store", url, "--by", "machine", "--json")
     assert "\x1b" not in document
     assert {row["machine"] for row in json.loads(document)["entries"]} == {evil, red}
+
+
+class Page(HTMLParser):
+    """What stands in a page, and whether its tags are closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.words: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        assert not {name for name, _ in attrs} & {"src", "href", "onload", "onerror", "onclick"}
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def test_the_page_needs_nothing_else(capsys: pytest.CaptureFixture[str], store: str) -> None:
+    text = told(capsys, "--store", store, "--by", "machine,hour", "--format", "html")
+    page = Page(text)
+    assert not page.open
+    assert not {"script", "link", "img", "iframe"} & set(page.tags)
+    assert "http" not in text
+    assert page.tags.count("svg") == 6
+    assert page.tags.count("tr") == 1 + 4 * 4
+    results = evaluate(plant(3.0), [T0, T0 + 3 * HOUR + 1])
+    elements, costs, _ = together(entries(results, "site"))
+    assert costs is not None
+    assert f"{100 * elements.pri_gq_ns / elements.pbt_ns:.1f} %" in page.words
+    assert f"{float(costs.total):,.0f} CNY" in page.words
+
+
+def test_a_page_of_strangers_names(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    one = plant(0.1, 1)[*PATH[:4], "m-0"]
+    url = stored(tmp_path, {("acme", "p", "a", "l", evil): one})
+    page = Page(told(capsys, "--store", url, "--by", "machine", "--format", "html"))
+    assert "img" not in page.tags
+    assert any(evil in word for word in page.words)
 
 
 def test_two_currencies_have_no_sum(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

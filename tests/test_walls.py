@@ -30,6 +30,7 @@ CLIENTS = {
     "iotcore": {"console/embedded_broker.py"},
     "aiohttp": {"historian/influx.py", "console/web.py"},
     "numba": {"simulator/compiled.py"},
+    "sklearn": {"analytics/health/learned.py"},
 }
 # Files that own a loop, a connection, a file or the clock. Everything else is pure.
 SHELLS = {
