@@ -5,7 +5,7 @@ otherwise each write again.
 What it is not: a framework. It knows no room and no broker, and imports the contract alone.
 """
 
-from service.process import Heartbeat, Start, configure_logging, heartbeat_problem, run_until_signalled, together
+from service.process import Heartbeat, Start, configure_logging, ended, heartbeat_problem, run_until_signalled, together
 from service.program import Program, Sections
 from service.settings import Broker, Store, load, read_document, sample
 
@@ -17,6 +17,7 @@ __all__ = [
     "Start",
     "Store",
     "configure_logging",
+    "ended",
     "heartbeat_problem",
     "load",
     "read_document",

@@ -64,6 +64,22 @@ async def together() -> AsyncIterator[Start]:
         raise errors.exceptions[0] from None
 
 
+async def ended(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel tasks and see them off; what they raise is theirs.
+
+    They are cancelled again until they end: before Python 3.12 a wait with a timeout (``asyncio.wait_for``) that ends
+    in the moment in which it is cancelled swallows the cancellation, and its task would go on for good.
+    """
+    pending = {task for task in tasks if not task.done()}
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=0.1)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # seen, so that nobody complains of an error that was never retrieved
+
+
 class Heartbeat:
     """A small JSON file that is rewritten while all is well."""
 

@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
 
 from contract import LinkError, QiluError
-from service import Broker
+from service import Broker, ended
 from simulator.mqtt_client import Client, MqttError, client_of
 from simulator.outbox import Outbox
 from simulator.outgoing import Outgoing
@@ -116,7 +116,8 @@ class Publisher:
 
     async def __aexit__(self, kind: type[BaseException] | None, *error: object) -> None:
         keeper, self._keeper = self._keeper, None
-        await _end(keeper)
+        if keeper is not None:
+            await ended(keeper)
         client, self._client = self._client, None
         await self._stop_listening()
         if client is not None:
@@ -222,9 +223,8 @@ class Publisher:
                 raise MqttError(f"connection lost ({client.gone.exception() or 'closed by the broker'})")
             all_done.result()
         finally:
-            for task in workers:
-                task.cancel()
-            await asyncio.gather(*workers, all_done, return_exceptions=True)
+            await ended(*workers)
+            await asyncio.gather(all_done, return_exceptions=True)
 
     async def _connect(self, *, give_up: bool) -> None:
         while True:
@@ -261,7 +261,8 @@ class Publisher:
     async def _stop_listening(self) -> None:
         listener, self._listener = self._listener, None
         self._subscribed.clear()
-        await _end(listener)
+        if listener is not None:
+            await ended(listener)
 
     async def _keep_up(self) -> None:
         """Mend the link also while nothing is said: commands come in over it, and the will stands with it."""
@@ -290,9 +291,3 @@ class Publisher:
         longest_s = min(FIRST_BACK_OFF_S * 2.0**self._failures, LAST_BACK_OFF_S)
         self._failures += 1
         await self._sleep(longest_s * (0.5 + 0.5 * self._jitter()))
-
-
-async def _end(task: asyncio.Task[None] | None) -> None:
-    while task is not None and not task.done():
-        task.cancel()  # again: a wait that ends as it is cancelled swallows the cancellation (Python 3.11)
-        await asyncio.wait({task}, timeout=0.1)

@@ -23,6 +23,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final, NamedTuple
 
 from contract import MAX_INT, Address, CommandRow, ContractError, LinkError, ReplyRow
+from service import ended
 from service.datafile import nearest
 from service.strict_yaml import shown
 from simulator.outboxes import Outboxes
@@ -164,8 +165,7 @@ class Resends:
                     pass  # an answer that is under way has a number that nobody else will use
         finally:
             failed = task.done()
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await ended(task)
         if failed:
             task.result()
 

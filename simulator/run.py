@@ -21,7 +21,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from contract import Address, CommandRow, LinkError, ReplyRow
-from service import Broker, Heartbeat
+from service import Broker, Heartbeat, ended
 from simulator.factory import Factory
 from simulator.fault_plan import ledger_line
 from simulator.ledger import Ledger
@@ -282,9 +282,7 @@ class _Run:
                 raise LinkError(f"stopped with {unacked} messages not acknowledged by the broker; is it running?")
             return task.result()
         finally:
-            for waiting in (task, stopped):
-                waiting.cancel()
-            await asyncio.gather(task, stopped, return_exceptions=True)
+            await ended(task, stopped)
 
 
 def _next_multiple(t_ns: int, period_ns: int) -> int:

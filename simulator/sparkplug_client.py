@@ -22,7 +22,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from contract import ContractError
 from contract.sparkplug import Publish
-from service import Broker
+from service import Broker, ended
 from simulator.sparkplug_primary import STATE_QOS, PrimaryHost
 
 __all__ = ["EdgeClient", "HostWait", "Mqtt", "MqttError", "client_of", "end"]
@@ -162,8 +162,8 @@ class HostWait:
 
 async def end(task: asyncio.Task[None] | None) -> None:
     """Cancel a task and see it off."""
-    while task is not None and not task.done():
-        task.cancel()  # again: a wait that ends as it is cancelled swallows the cancellation (Python 3.11)
-        await asyncio.wait({task}, timeout=0.1)
-    if task is not None and not task.cancelled() and task.exception() is not None:
+    if task is None:
+        return
+    await ended(task)
+    if not task.cancelled() and task.exception() is not None:
         _LOG.warning("the link's keeper has ended: %s", task.exception())

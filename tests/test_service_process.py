@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from service import Heartbeat, heartbeat_problem, run_until_signalled
+from service import Heartbeat, ended, heartbeat_problem, run_until_signalled
 
 
 def test_a_fresh_heartbeat_is_healthy_and_an_old_one_is_not(tmp_path: Path) -> None:
@@ -62,3 +62,29 @@ def test_a_signal_sets_the_stop_event() -> None:
         return 7
 
     assert run_until_signalled(main) == 7
+
+
+def test_a_task_that_swallows_a_cancellation_ends_all_the_same() -> None:
+    swallowed: list[str] = []
+
+    async def stubborn() -> None:
+        while len(swallowed) < 3:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                swallowed.append("once more")
+        await asyncio.sleep(60)
+
+    async def broken() -> None:
+        raise ValueError("its own")
+
+    async def main() -> None:
+        tasks = [asyncio.create_task(one()) for one in (stubborn, broken)]
+        await asyncio.sleep(0)
+        await asyncio.wait_for(ended(*tasks), 10)
+        assert tasks[0].cancelled()
+        assert isinstance(tasks[1].exception(), ValueError)
+        await ended(*tasks)
+
+    asyncio.run(main())
+    assert len(swallowed) == 3

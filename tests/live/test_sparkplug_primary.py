@@ -14,7 +14,7 @@ from test_simulator_sparkplug_edge import GATEWAY, STAMP, birth, sample
 from contract import ConfigError, ContractError
 from contract.sparkplug import parse_topic
 from contract.sparkplug_payload import decode_payload
-from service import Broker
+from service import Broker, ended
 from simulator.sparkplug_client import Mqtt
 from simulator.sparkplug_numbers import BirthNumbers
 from simulator.sparkplug_primary import PrimaryHost
@@ -115,8 +115,7 @@ def test_a_node_lives_and_dies_with_its_primary_host(mosquitto: Mosquitto, plant
             plant.state(HOST, online=True, at_ms=3000)
             await plant.until(lambda: plant.bd_seqs == [0, 1], "birth")
             await plant.until(lambda: plant.types[-1] == "DDATA", "data")
-            speech.cancel()
-            await asyncio.gather(speech, return_exceptions=True)
+            await ended(speech)
 
     asyncio.run(story())
 
