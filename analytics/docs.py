@@ -1,7 +1,7 @@
-"""The page of KPIs, ``docs/kpis.md``, written from the tables that compute them.
+"""The pages ``docs/kpis.md`` and ``docs/cost.md``, written from the tables that compute what they describe.
 
-What it is: text out of ``KPIS``, ``BY_REASON`` and the fields of elements, costs and points, between text that is kept
-here. ``python -m analytics.docs`` prints it; a test checks that the page in ``docs/`` is this one.
+What it is: text out of ``KPIS``, ``BY_REASON`` and the fields of elements, costs, activities and points, between text
+that is kept here. ``python -m analytics.docs kpis`` prints one; a test checks that the pages in ``docs/`` are these.
 What it is not: a second definition: what the page says of a formula stands beside the formula.
 """
 
@@ -12,6 +12,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from analytics import activity
+from analytics.activity import Activities
 from analytics.basis import Basis
 from analytics.cost import MACHINE_LINES, Costs
 from analytics.elements import BY_REASON, Elements
@@ -19,7 +21,7 @@ from analytics.kpi import KPIS
 from analytics.points import ELEMENTS, RATIOS
 
 _HEAD: Final = """\
-<!-- Written by `python -m analytics.docs`; change the tables and docstrings in analytics/, not this file. -->
+<!-- Written by `python -m analytics.docs kpis`; change the tables and docstrings in analytics/, not this file. -->
 # Figures: elements, KPIs, cost
 
 Elements add, ratios do not. Events fold into integer elements per machine and window; elements and money are summed
@@ -75,10 +77,8 @@ step, for else a unit would count once at every step.
 
 ## Cost lines
 
-The lines exclude each other and add up to the total exactly: a price means the decimal that was written, sums are
-fractions, rounding comes last. Prices are those of the birth that was in force; where they change within a window, each
-part is paid at its price. A line's money is the sum of its machines', a site's that of its lines, the auxiliary meter's
-energy included; two currencies have no sum.
+What a machine's elements cost under the prices of its birth; all lines of the ledger, and the same money by activity,
+are described in [cost](cost.md).
 """
 
 _AFTER_COSTS: Final = """\
@@ -89,6 +89,59 @@ _AFTER_COSTS: Final = """\
 Measurement `kpi`, time = start of the window (`5m` or `1h`, aligned since 1970 UTC), tags `level` (`machine`, `line`,
 `site`), `window`, and the address levels down to that level. A window of which nothing is known has no point.
 """
+
+
+_COST_HEAD: Final = """\
+<!-- Written by `python -m analytics.docs cost`; change the tables and docstrings in analytics/, not this file. -->
+# Cost: one ledger, two views
+
+Money is exact: a price means the decimal that was written, sums are fractions, rounding comes last. Prices are those of
+the birth that was in force; where they change within a window, each part is paid at its price. A line's money is the
+sum of its machines', a site's that of its lines, the auxiliary meter's energy included; two currencies have no sum.
+
+## By nature
+
+What the money was paid for. The lines exclude each other and add up to the total to the last bit.
+"""
+
+_COST_LINES: Final = """\
+The first five are taken from the elements and prices of each machine and stored with its figures (`cost_…`). The others
+need what one machine does not know, a month's peak, a stock, an order; the ledger has room for them
+(`analytics.cost.Costs`), the stored figures have them not yet.
+
+`unit_cost` is the total per sellable unit: good or reworked units, of a line and a site those out of the last step.
+
+## By activity
+
+What the same money was spent on. Changeovers, down time and poor quality are never added to the lines above: they are
+these lines, divided once more. That the parts are the whole is asserted whenever they are taken.
+"""
+
+_COST_ACTIVITIES: Final = """\
+What might have been earned in the time that was lost is no cost and stands in neither view; it is only money at the
+constraint, and only where more could have been sold (`analytics.trade.lost_units`).
+
+Both views are in `qilu report` ([reports](report.md)).
+"""
+
+
+def cost_page() -> str:
+    """The whole page of cost."""
+    parts = [
+        _COST_HEAD,
+        _table(("line", "what it is"), (row for row in _attributes(Costs) if row[0] != "`currency`")),
+        _COST_LINES,
+        _table(("activity", "what the money was spent on"), _attributes(Activities)),
+        _paragraph(activity.__doc__ or "", "How it is divided.") + "\n",
+        _COST_ACTIVITIES,
+    ]
+    return "\n".join(parts)
+
+
+def _paragraph(text: str, begin: str) -> str:
+    """The paragraph of a docstring that begins so."""
+    found = next(part for part in text.split("\n\n") if part.startswith(begin))
+    return found.replace("``", "`")
 
 
 def page() -> str:
@@ -117,7 +170,7 @@ def page() -> str:
             ),
         ),
         _AFTER_KPIS,
-        _table(("line", "what it is"), (row for row in _attributes(Costs) if row[0] != "`currency`")),
+        _table(("line", "what it is"), (row for row in _attributes(Costs) if row[0].strip("`") in MACHINE_LINES)),
         _AFTER_COSTS,
         _table(("fields", "names"), points),
     ]
@@ -140,5 +193,8 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |\n" for row in body)
 
 
+PAGES: Final = {"kpis": page, "cost": cost_page}
+"""Name of the page in ``docs/`` -> what writes it."""
+
 if __name__ == "__main__":
-    sys.stdout.write(page())
+    sys.stdout.write(PAGES[sys.argv[1] if len(sys.argv) > 1 else "kpis"]())
