@@ -54,28 +54,6 @@ def test_scipy_estimates_the_same(failures: list[int], censored: list[int]) -> N
             assert step.bounds.upper == pytest.approx(float(high), rel=1e-9)
 
 
-def test_lifelines_estimates_the_same() -> None:
-    lifelines = pytest.importorskip("lifelines")
-    draws = np.random.default_rng(7)
-    lives, limits = draws.weibull(1.5, 80).round(1), draws.exponential(1.5, 80).round(1)
-    seen = np.minimum(lives, limits).tolist()
-    failed = (lives <= limits).tolist()
-    oracle = lifelines.KaplanMeierFitter(alpha=0.1).fit(seen, failed)
-    steps = kaplan_meier(
-        [t for t, f in zip(seen, failed, strict=True) if f],
-        [t for t, f in zip(seen, failed, strict=True) if not f],
-        0.9,
-    )
-    assert len(steps) > 10
-    intervals = oracle.confidence_interval_
-    for step in steps:
-        assert step.survival == pytest.approx(oracle.survival_function_at_times(step.age).iloc[0], rel=1e-9)
-        if step.bounds.lower is not None:
-            row = intervals.loc[step.age]
-            assert (step.bounds.lower, step.bounds.upper) == (pytest.approx(row.iloc[0]), pytest.approx(row.iloc[1]))
-    assert median_life(steps) == oracle.median_survival_time_
-
-
 @given(AGES, AGES, st.randoms())
 def test_laws_of_survival(failures: list[int], censored: list[int], random) -> None:
     steps = kaplan_meier(failures, censored)

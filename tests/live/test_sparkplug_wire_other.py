@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from other_python import other_python
 from servers import ROOT, Mosquitto
 from sparkplug_wire_clients import INSTRUMENT, IngesterHost, now_ms, stored
 from test_sparkplug_wire import Stage, end
@@ -86,19 +85,7 @@ class Other:
 
 @pytest.fixture(scope="module")
 def other() -> Iterator[Other]:
-    made = subprocess.run(
-        [ROOT / "tests" / "sparkplug_other_venv.sh"],
-        env={**os.environ, "PYTHON": sys.executable},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if made.returncode:
-        reason = f"no environment for pysparkplug: {made.stderr[-300:]}"
-        if os.environ.get("QILU_LIVE") == "required":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    side = Other(made.stdout.strip())
+    side = Other(other_python("sparkplug_other"))
     yield side
     side.close()
 

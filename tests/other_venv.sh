@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Makes the virtual environment of the independent Sparkplug implementation (its paho-mqtt is older than ours), once, in the
-# user's cache folder, and prints the path of its Python. Needs a package index the first time.
+# Makes the virtual environment of an oracle that cannot share ours, once, in the user's cache folder, and prints the path of
+# its Python. Needs a package index the first time.
+#   tests/other_venv.sh tests/sparkplug_other_requirements.txt
 set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-wanted=$here/sparkplug_other_requirements.txt
-folder=${XDG_CACHE_HOME:-$HOME/.cache}/qilu/pysparkplug-$(sha256sum "$wanted" | cut -c1-12)
+wanted=$1
+name=$(basename "$wanted" _requirements.txt)
+folder=${XDG_CACHE_HOME:-$HOME/.cache}/qilu/$name-$(sha256sum "$wanted" | cut -c1-12)
 if [ ! -e "$folder/ready" ]; then
   rm -rf "$folder.$$"
   "${PYTHON:-python3}" -m venv "$folder.$$" >&2
