@@ -17,17 +17,37 @@ appraisal and failure model (BS 6143-2).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from fractions import Fraction
-from typing import Final, Literal
+from typing import Final
 
 from analytics.cost import Costs
 from analytics.elements import Elements
 
-Use = Literal["running", "setup", "idle"]
-"""In which state energy was used; idle is every other one."""
 _ZERO: Final = Fraction(0)
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyUse:
+    """What the energy cost that was used in each kind of state; ``+`` adds.
+
+    Attributes:
+        running: while producing, and while nothing is known of the machine but its meter.
+        setup: while setting up.
+        idle: in every other state.
+    """
+
+    running: Fraction = _ZERO
+    setup: Fraction = _ZERO
+    idle: Fraction = _ZERO
+
+    def __add__(self, other: EnergyUse) -> EnergyUse:
+        return EnergyUse(self.running + other.running, self.setup + other.setup, self.idle + other.idle)
+
+    @property
+    def total(self) -> Fraction:
+        """All of it."""
+        return self.running + self.setup + self.idle
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +96,7 @@ ACTIVITIES: Final = tuple(field.name for field in fields(Activities))
 """The names of the activities."""
 
 
-def activities(elements: Elements, costs: Costs, energy: Mapping[Use, Fraction] | None = None) -> Activities:
+def activities(elements: Elements, costs: Costs, energy: EnergyUse | None = None) -> Activities:
     """The money of ``costs`` by activity.
 
     Args:
@@ -88,26 +108,27 @@ def activities(elements: Elements, costs: Costs, energy: Mapping[Use, Fraction] 
         ValueError: ``energy`` is not ``costs.energy``.
         AssertionError: the parts are not the whole, which would be our mistake.
     """
-    used = {"running": costs.energy} if energy is None else energy
-    if sum(used.values(), _ZERO) != costs.energy:
-        raise ValueError(f"energy by state is {float(sum(used.values(), _ZERO))}, of {float(costs.energy)} in all")
-    by_time = _time_parts(elements, costs.labour + costs.depreciation)
-    demand = {use: _share(costs.demand, amount, costs.energy) for use, amount in used.items()}
-    demand["running"] = demand.get("running", _ZERO) + costs.demand - sum(demand.values(), _ZERO)
-    powered = {use: used.get(use, _ZERO) + demand.get(use, _ZERO) for use in ("running", "setup", "idle")}
-    bad_ns, run_ns = elements.pri_pq_ns - elements.pri_gq_ns, elements.pri_pq_ns
-    bad_energy = _share(powered["running"], bad_ns, run_ns)
+    used = EnergyUse(costs.energy) if energy is None else energy
+    if used.total != costs.energy:
+        raise ValueError(f"energy by state is {float(used.total)}, of {float(costs.energy)} in all")
+    demand = EnergyUse(
+        costs.demand - _share(costs.demand, used.setup + used.idle, costs.energy),
+        _share(costs.demand, used.setup, costs.energy),
+        _share(costs.demand, used.idle, costs.energy),
+    )
+    powered = used + demand
+    bad_energy = _share(powered.running, elements.pri_pq_ns - elements.pri_gq_ns, elements.pri_pq_ns)
     scrap = _share(costs.material, elements.sq, elements.pq)
     found = Activities(
-        value=costs.material - scrap + powered["running"] - bad_energy + costs.tooling,
+        value=costs.material - scrap + powered.running - bad_energy + costs.tooling,
         poor_quality=scrap + costs.scrap_recovery + bad_energy + costs.rework,
-        changeover=powered["setup"],
-        waiting=powered["idle"],
+        changeover=powered.setup,
+        waiting=powered.idle,
         maintenance=costs.maintenance,
         holding=costs.holding,
         late=costs.late,
     )
-    result = by_time + found
+    result = _time_parts(elements, costs.labour + costs.depreciation) + found
     assert result.total == costs.total, f"{result.total - costs.total} of {costs.currency} has no activity"
     return result
 

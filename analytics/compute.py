@@ -12,17 +12,15 @@ from collections import Counter as Tally
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import pairwise
 from typing import Final, Protocol, TypeVar
 
-from analytics.cost import add_costs, costs
-from analytics.elements import Elements
-from analytics.events import BirthEvent, MachineEvents
-from analytics.fold import Fold
+from analytics.activity import EnergyUse
+from analytics.cost import add_costs
+from analytics.events import BirthEvent
 from analytics.interrupted import add_interrupted
+from analytics.priced import machine_windows
 from analytics.rollup import Figures, Machine, Path, roll_up
 from analytics.tables import FIELDS, Plant, Stored, series
-from contract import Economics, Production
 from historian.base import Historian, Query
 
 Where = Mapping[str, str | tuple[str, ...]]
@@ -84,6 +82,7 @@ async def compute(
     where: Where | None = None,
     until_ns: int | None = None,
     news_ns: int | None = None,
+    uses: bool = False,
     offload: Offload = at_once,
     progress: Callable[[float], object] = lambda _: None,
 ) -> Results:
@@ -97,6 +96,7 @@ async def compute(
         where: tags that narrow the machines, such as ``{"enterprise": "acme"}``.
         until_ns: up to when the plant is known; None: its newest event.
         news_ns: from when on ``Results.reach_ns`` counts events as new; None: from the first bound.
+        uses: also divide each machine's energy by the states in which it was used.
         offload: does the long parts, which take no turn in the loop otherwise.
         progress: told the share of the machines that are done, from where ``offload`` works.
 
@@ -112,7 +112,8 @@ async def compute(
         await _read_back(store, stored, bounds[0], {**tags, "machine": tuple(sorted({path[-1] for path in masked}))})
         plant = await offload(stored.plant)
     await add_interrupted(store, plant, bounds[0], tags)
-    results = await offload(partial(evaluate, plant, bounds, until_ns=until_ns, news_ns=news_ns, progress=progress))
+    taken = partial(evaluate, plant, bounds, until_ns=until_ns, news_ns=news_ns, uses=uses, progress=progress)
+    results = await offload(taken)
     return replace(results, points={name: _tally(stored.times(name), bounds) for name in FIELDS})
 
 
@@ -153,6 +154,7 @@ def evaluate(
     *,
     until_ns: int | None = None,
     news_ns: int | None = None,
+    uses: bool = False,
     progress: Callable[[float], object] = lambda _: None,
 ) -> Results:
     """The figures of a plant's events; pure. See ``compute`` for the arguments."""
@@ -160,34 +162,11 @@ def evaluate(
     until = min(bounds[-1], max(words, default=bounds[0])) if until_ns is None else until_ns
     rows = []
     for path, events in sorted(plant.items()):
-        rows.append(machine_windows(path, events, bounds, until))
+        rows.append(machine_windows(path, events, bounds, until, uses=uses))
         progress(len(rows) / len(plant))
     windows = [list(machines) for machines in zip(*rows, strict=True)] if rows else [[] for _ in bounds[1:]]
     reach = _reach(plant, bounds[0] if news_ns is None else news_ns)
     return Results(tuple(bounds), until, windows, {}, reach)
-
-
-def machine_windows(path: Path, events: MachineEvents, bounds: Sequence[int], until_ns: int) -> list[Machine]:
-    """One machine in every window. Where its prices change within a window, both parts are paid at their price."""
-    fold = Fold(events, until_ns)
-    eras = _eras(events.births)
-    if len(eras) == 1:
-        economics, production = eras[0][1], eras[0][2]
-        tariff = economics.tariff if economics else None
-        return [_priced(path, e, economics, production) for e in fold.windows(bounds, tariff)]
-    cuts = sorted({*bounds, *(t for t, _, _ in eras if bounds[0] < t < bounds[-1])})
-    result: list[Machine | None] = [None] * (len(bounds) - 1)
-    for (since, economics, production), (to, _, _) in pairwise([*eras, (bounds[-1], None, None)]):
-        own = [cut for cut in cuts if since <= cut <= max(to, since)]
-        if len(own) < 2:
-            continue
-        tariff = economics.tariff if economics else None
-        for cut, elements in zip(own, fold.windows(own, tariff), strict=False):
-            index = bisect_right(bounds, cut) - 1
-            part = _priced(path, elements, economics, production)
-            before = result[index]
-            result[index] = part if before is None else before + part
-    return [machine or Machine(path, Elements()) for machine in result]
 
 
 def merged(windows: Sequence[Sequence[Machine]]) -> list[Machine]:
@@ -204,26 +183,9 @@ def _sum(parts: Sequence[Machine]) -> Machine:
     for part in parts[1:]:
         elements = elements + part.elements
     production = next((part.production for part in reversed(parts) if part.production), None)
-    return Machine(parts[0].path, elements, add_costs(part.costs for part in parts), production)
-
-
-def _priced(path: Path, elements: Elements, economics: Economics | None, production: Production | None) -> Machine:
-    return Machine(path, elements, costs(elements, economics) if economics else None, production)
-
-
-_Era = tuple[int, Economics | None, Production | None]
-
-
-def _eras(births: Sequence[BirthEvent]) -> list[_Era]:
-    """From when which prices and which operation hold; the first holds for all time before it too."""
-    eras: list[_Era] = []
-    for birth in sorted(births, key=lambda birth: (birth.t, birth.boot)):
-        now = (birth.economics, birth.production)
-        if not eras:
-            eras.append((0, *now))
-        elif now != eras[-1][1:]:
-            eras.append((birth.t, *now))
-    return eras or [(0, None, None)]
+    used = [part.energy for part in parts if part.energy is not None]
+    energy = sum(used, EnergyUse()) if len(used) == len(parts) else None
+    return Machine(parts[0].path, elements, add_costs(part.costs for part in parts), production, energy)
 
 
 def _reach(plant: Plant, news_ns: int) -> int:

@@ -96,7 +96,7 @@ def _spent(costs: Costs | None, members: Sequence[Machine]) -> Activities | None
     spent = Activities()
     for machine in members:
         if machine.costs is not None:
-            spent = spent + activities(machine.elements, machine.costs)
+            spent = spent + activities(machine.elements, machine.costs, machine.energy)
     assert spent.total == costs.total, "the activities are not the money spent"
     return spent
 

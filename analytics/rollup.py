@@ -18,6 +18,7 @@ from fractions import Fraction
 from math import prod
 from typing import Final
 
+from analytics.activity import EnergyUse
 from analytics.cost import Costs, add_costs
 from analytics.elements import Elements, total
 from contract import Production
@@ -39,17 +40,23 @@ _LEVEL_AT: Final = {depth: name for name, depth in LEVELS.items()}
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """One machine in one window: the atom of every roll-up."""
+    """One machine in one window: the atom of every roll-up; ``energy``, where asked for, is its money by use."""
 
     path: Path
     elements: Elements
     costs: Costs | None = None
     production: Production | None = None
+    energy: EnergyUse | None = None
 
     def __add__(self, later: Machine) -> Machine:
         """The same machine over two windows; what it performs is what it performed last."""
-        costs = add_costs((self.costs, later.costs))
-        return Machine(self.path, self.elements + later.elements, costs, later.production or self.production)
+        return Machine(
+            self.path,
+            self.elements + later.elements,
+            add_costs((self.costs, later.costs)),
+            later.production or self.production,
+            self.energy + later.energy if self.energy is not None and later.energy is not None else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)

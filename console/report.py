@@ -124,4 +124,4 @@ async def _plants_zone(store: Historian) -> str | None:
 
 
 async def _computed(store: Historian, bounds: list[int], told: Callable[[float], object]) -> Results:
-    return await compute(store, bounds, offload=asyncio.to_thread, progress=told)
+    return await compute(store, bounds, uses=True, offload=asyncio.to_thread, progress=told)

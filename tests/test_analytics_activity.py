@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
+import msgspec
 import pytest
+from analytics_plant import ECONOMICS, HOUR, T0, plant
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.activity import ACTIVITIES, Activities, Use, activities
+from analytics.activity import ACTIVITIES, Activities, EnergyUse, activities
+from analytics.compute import evaluate, merged
 from analytics.cost import LINES, Costs
 from analytics.elements import Elements
 
@@ -30,8 +33,8 @@ def machines(draw: st.DrawFn) -> Elements:
 def test_the_parts_are_the_money_spent(
     e: Elements, money: dict[str, Fraction], used: tuple[Fraction, Fraction, Fraction]
 ) -> None:
-    energy: dict[Use, Fraction] = {"running": used[0], "setup": used[1], "idle": used[2]}
-    costs = Costs("CNY", **(money | {"energy": sum(used), "scrap_recovery": -money["scrap_recovery"]}))
+    energy = EnergyUse(*used)
+    costs = Costs("CNY", **(money | {"energy": energy.total, "scrap_recovery": -money["scrap_recovery"]}))
     found = activities(e, costs, energy)
     assert found.total == costs.total
     assert found.copq == found.poor_quality + costs.late
@@ -63,4 +66,27 @@ def test_activities_add() -> None:
 
 def test_energy_that_does_not_add_up_is_refused() -> None:
     with pytest.raises(ValueError, match=r"energy by state is 1\.0, of 2\.0 in all"):
-        activities(Elements(), Costs("CNY", energy=Fraction(2)), {"running": Fraction(1)})
+        activities(Elements(), Costs("CNY", energy=Fraction(2)), EnergyUse(Fraction(1)))
+
+
+def test_energy_is_divided_by_the_state_in_which_it_was_used() -> None:
+    events = dict(plant(3.0))
+    (path,) = [path for path in events if path[-1] == "m-0"]
+    later = msgspec.structs.replace(ECONOMICS, tariff=None)
+    cheaper = [*events[path].births, events[path].births[0]._replace(t=T0 + HOUR, economics=later)]
+    events[path] = replace(events[path], births=cheaper)  # from the second hour on it is not charged
+    bounds = [T0, T0 + HOUR // 3, T0 + HOUR, T0 + 3 * HOUR]
+    with_uses, without = evaluate(events, bounds, uses=True), evaluate(events, bounds)
+    for window, plain in zip(with_uses.windows, without.windows, strict=True):
+        for machine, other in zip(window, plain, strict=True):
+            assert machine.energy is not None
+            assert machine.costs is not None
+            assert machine.energy.total == machine.costs.energy
+            assert replace(machine, energy=None) == other
+            if machine.production is not None and machine.costs.energy:
+                assert min(machine.energy.running, machine.energy.idle) > 0
+            if machine.production is None:
+                assert machine.energy == EnergyUse(machine.costs.energy)  # a meter has no states
+            found = activities(machine.elements, machine.costs, machine.energy)
+            assert found.total == machine.costs.total
+    assert merged(with_uses.windows)[0].energy == sum((w[0].energy for w in with_uses.windows), EnergyUse())

@@ -8,7 +8,7 @@ from fractions import Fraction
 from analytics_cases import CASES, minutes, near, shift
 from analytics_plant import BOOT, MIN, state
 
-from analytics.activity import Use, activities
+from analytics.activity import EnergyUse, activities
 from analytics.cost import HOUR_NS, LINES, Costs, costs
 from analytics.elements import Elements, by_band
 from analytics.events import MachineEvents, Word
@@ -92,13 +92,9 @@ def test_the_activity_view_is_the_same_money() -> None:
     assert float(found.total / Fraction(e.pbt_ns, MIN)) == near(case, expected["rate_per_min"])
 
     kwh = given["kwh_by_state"]
-    energy: dict[Use, Fraction] = {
-        "running": ledger.energy * kwh["running"] / 300,
-        "setup": ledger.energy * kwh["setup"] / 300,
-        "idle": ledger.energy * kwh["idle"] / 300,
-    }
-    for use, amount in energy.items():
-        assert float(amount) == near(case, expected[f"energy_{use}"])
+    energy = EnergyUse(*(ledger.energy * kwh[use] / 300 for use in ("running", "setup", "idle")))
+    for use in ("running", "setup", "idle"):
+        assert float(getattr(energy, use)) == near(case, expected[f"energy_{use}"])
     whole = activities(e, replace(ledger, demand=Fraction(0)), energy)
     assert float(whole.changeover) == near(case, expected["changeover_incl_energy"])
     assert float(whole.poor_quality) == near(case, expected["copq_internal"])
