@@ -170,7 +170,7 @@ def latency(broker: Mosquitto, influxd: Influxd, rate: int, seconds: float, fold
     with ingester(*where) as process, load(broker.url, name, rate, seconds) as publisher:
         newest = 0
         while publisher.poll() is None or len(found) < round(seconds * PROBES_PER_S):
-            asked = f"{query} AND time > {newest - 3 * 10**9}"  # two writes may be under way
+            asked = f"{query} AND time > {newest - 3 * 10**9}"  # several writes may be under way
             form = urllib.parse.urlencode({"db": bucket, "q": asked, "epoch": "ns"}).encode()
             with urllib.request.urlopen(f"http://127.0.0.1:{influxd.port}/query", form, timeout=30) as answer:
                 document = json.load(answer)
