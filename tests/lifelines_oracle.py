@@ -6,11 +6,11 @@ What it is: the other side of ``test_reliability_lifelines.py``. What it is not:
 import json
 import sys
 
-from lifelines import KaplanMeierFitter, WeibullFitter
-
 
 def weibull(failures, censored):
     """Shape, scale and their standard errors."""
+    from lifelines import WeibullFitter  # noqa: PLC0415  # our own Python looks at this file, too, and has none
+
     fit = WeibullFitter().fit(failures + censored, [1] * len(failures) + [0] * len(censored))
     errors = fit.summary["se(coef)"]
     return {"shape": fit.rho_, "scale": fit.lambda_, "shape_se": errors["rho_"], "scale_se": errors["lambda_"]}
@@ -18,6 +18,8 @@ def weibull(failures, censored):
 
 def survival(ages, failed, alpha):
     """The Kaplan-Meier steps with their intervals, and the median life."""
+    from lifelines import KaplanMeierFitter  # noqa: PLC0415
+
     fit = KaplanMeierFitter(alpha=alpha).fit(ages, failed)
     steps = fit.survival_function_.iloc[:, 0]
     bounds = fit.confidence_interval_
@@ -27,6 +29,7 @@ def survival(ages, failed, alpha):
     }
 
 
-for line in sys.stdin:
-    question = json.loads(line)
-    print(json.dumps({"weibull": weibull, "survival": survival}[question.pop("what")](**question)), flush=True)
+if __name__ == "__main__":
+    for line in sys.stdin:
+        question = json.loads(line)
+        print(json.dumps({"weibull": weibull, "survival": survival}[question.pop("what")](**question)), flush=True)
