@@ -3,13 +3,15 @@
 What it is: for whoever only carries a long column on. Making a number of each value and a text of each number again
 costs ten times as much as the rest of its way.
 What it is not: lenient. The text is part of a JSON document that has been checked; a column with an exponent, with
-``null``, with blanks or with very many digits is left to the ordinary way.
+``null``, with blanks or with hundreds of digits is left to the ordinary way.
 
 >>> found = plain({"a": b"[1.5,2,-0.25]", "b": b"[3,4,5]"})
 >>> len(found["a"]), found["a"].text, list(found["a"])
 (3, b'1.5,2,-0.25', [1.5, 2.0, -0.25])
 >>> [plain({"a": array}) for array in (b"[1.5,null]", b"[1e3]", b"[]", b"[[1]]", b"[1, 2]", b"1")]
 [None, None, None, None, None, None]
+>>> plain({"a": b"5", "b": b"[[1]]"}) is None
+True
 """
 
 from __future__ import annotations
@@ -78,7 +80,7 @@ def plain(arrays: Mapping[str, Any]) -> dict[str, Decimals] | None:
     if not arrays or _OTHER in shape or shape.count(b"[") != len(arrays) or not _all_short(text):
         return None
     columns = text[1:-1].split(b"],[")
-    if b"" in columns:
+    if len(columns) != len(arrays) or b"" in columns:
         return None
     return {name: Decimals(column, column.count(b",") + 1) for name, column in zip(arrays, columns, strict=True)}
 
