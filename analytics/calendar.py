@@ -23,6 +23,7 @@ from zoneinfo import ZoneInfo
 SECOND_NS: Final = 10**9
 DAYS: Final = ("00:00",)
 HOURS: Final = tuple(f"{hour:02}:00" for hour in range(24))
+_HALF_A_DAY_S: Final = 43_200
 _TIME: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 
 
@@ -69,21 +70,18 @@ def _moment_ns(day: date, clock: time, zone: ZoneInfo) -> int:
     local = datetime.combine(day, clock, zone)
     moment = local.astimezone(UTC)
     if moment.astimezone(zone).replace(tzinfo=None) != local.replace(tzinfo=None):  # the clock skips it
-        before, after = local.utcoffset(), (local + timedelta(days=1)).utcoffset()
-        skipped = (after or timedelta(0)) - (before or timedelta(0))
-        low = int((moment - abs(skipped) - timedelta(hours=1)).timestamp())
-        high = low + int(2 * abs(skipped).total_seconds()) + 7200
-        return _change_s(zone, low, high) * SECOND_NS
+        near_s = int(moment.timestamp())
+        return change_s(zone, near_s - _HALF_A_DAY_S, near_s + _HALF_A_DAY_S) * SECOND_NS
     return int(moment.timestamp()) * SECOND_NS
 
 
-def _change_s(zone: ZoneInfo, low: int, high: int) -> int:
-    """The second between two at which the clock changes."""
-    before = datetime.fromtimestamp(low, zone).utcoffset()
-    while high - low > 1:
-        middle = (low + high) // 2
-        if datetime.fromtimestamp(middle, zone).utcoffset() == before:
-            low = middle
+def change_s(zone: ZoneInfo, before_s: int, after_s: int) -> int:
+    """The first second of another offset from UTC, between two seconds whose offsets differ."""
+    offset = datetime.fromtimestamp(before_s, zone).utcoffset()
+    while after_s - before_s > 1:
+        middle = (before_s + after_s) // 2
+        if datetime.fromtimestamp(middle, zone).utcoffset() == offset:
+            before_s = middle
         else:
-            high = middle
-    return high
+            after_s = middle
+    return after_s

@@ -6,18 +6,16 @@ What it is not: a layout. Tables, CSV and pages are made of it elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from analytics.activity import ACTIVITIES, Activities, activities
-from analytics.basis import Basis
 from analytics.compute import Results, merged
-from analytics.cost import LINES, Costs, add_costs, to_float
+from analytics.cost import LINES, WH_PER_KWH, Costs, add_costs, to_float
 from analytics.elements import Elements, total
-from analytics.kpi import kpis
+from analytics.kpi import kpis, ratio
 from analytics.points import ELEMENTS
-from analytics.rollup import LEVELS, Figures, Machine, Path, roll_to
+from analytics.rollup import LEVELS, Figures, Machine, Path, level_of, roll_to
 from analytics.waterfall import Waterfall, waterfall
 
 Cell = str | int | float | None
@@ -46,8 +44,15 @@ class Entry:
         return waterfall(self.figures.elements)
 
     def ratios(self, profile: str) -> dict[str, float | None]:
-        """All KPIs; energy and yields of more than a machine by what left the last step."""
-        return kpis(Basis(self.figures.elements), profile)
+        """All KPIs. Energy per unit of more than a machine is per unit that left the last step, as in stored figures.
+
+        Else a unit would count once at every step; how many left it in all, scrap included, is not known.
+        """
+        found = kpis(self.figures.elements, profile)
+        if level_of(self.path) != "machine":
+            found["energy_kwh_per_good"] = ratio(self.figures.elements.energy_wh, WH_PER_KWH * self.figures.good)
+            found["energy_kwh_per_produced"] = None
+        return found
 
 
 def entries(results: Results, level: str, *, whole: bool = False) -> list[Entry]:
@@ -102,7 +107,7 @@ def _spent(costs: Costs | None, members: Sequence[Machine]) -> Activities | None
 
 
 def flat(entry: Entry, profile: str = "iso22400") -> dict[str, Cell]:
-    """Everything about an entry as one row: name -> value; money in the currency named, times in seconds."""
+    """Everything about an entry as one row: name -> value; money in the currency named, times in ns."""
     figures, elements = entry.figures, entry.figures.elements
     row: dict[str, Cell] = dict(zip([*LEVELS][::-1], entry.path, strict=False))
     row |= {"start_ns": entry.start_ns, "end_ns": entry.end_ns}
@@ -135,8 +140,3 @@ def together(found: Sequence[Entry]) -> tuple[Elements, Costs | None, Activities
         if entry.spent is not None:
             spent = spent + entry.spent
     return elements, costs, spent
-
-
-def names(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The names of all rows, in the order in which they come first."""
-    return list(dict.fromkeys(name for row in rows for name in row))

@@ -14,9 +14,9 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from analytics.calendar import SECOND_NS, change_s
 from contract import Tariff
 
-SECOND_NS: Final = 1_000_000_000
 _HOUR_S: Final = 3600
 
 
@@ -50,13 +50,5 @@ def _offset_s(zone: ZoneInfo, moment_s: int) -> float:
 def _next_local_hour(zone: ZoneInfo, moment_s: int) -> int:
     """The next moment at which the local hour may change: a full hour of the local clock, or a clock change."""
     offset = _offset_s(zone, moment_s)
-    same, other = moment_s, moment_s + _HOUR_S - int(moment_s + offset) % _HOUR_S
-    if _offset_s(zone, other) == offset:
-        return other
-    while other - same > 1:
-        middle = (same + other) // 2
-        if _offset_s(zone, middle) == offset:
-            same = middle
-        else:
-            other = middle
-    return other
+    next_s = moment_s + _HOUR_S - int(moment_s + offset) % _HOUR_S
+    return next_s if _offset_s(zone, next_s) == offset else change_s(zone, moment_s, next_s)

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from analytics.calendar import DAYS, HOURS, cuts, times_of_day
-from analytics.compute import Results, births, compute
+from analytics.compute import births, compute
 from analytics.report import Entry, entries
 from analytics.rollup import LEVELS
 from console.asked_range import asked_range
@@ -29,6 +28,9 @@ from historian import Historian, open_store
 from service import configure_logging
 
 TIMES: Final = ("hour", "shift", "day")
+_DAY_NS: Final = 86_400 * 10**9
+_MOST_WINDOWS: Final = 20_000
+"""More than two years of hours: what comes after that is a mistake, and would take all memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,9 @@ def run_report(options: argparse.Namespace) -> int:
             zone = await _zone(store, options.timezone)
             wanted = Wanted(level, times, zone, options.profile)
             start_ns, end_ns = await asked_range(store, options)
+            bounds = _bounds(start_ns, end_ns, wanted)
             with closing(Bar("report")) as bar:
-                results = await _computed(store, cuts(start_ns, end_ns, zone, times), bar.show)
+                results = await compute(store, bounds, uses=True, offload=asyncio.to_thread, progress=bar.show)
             found = entries(results, level)
             return Report(place.url, wanted, results.until_ns, found, entries(results, level, whole=True))
 
@@ -108,6 +111,13 @@ def _times(cut: str | None, shifts: str | None) -> tuple[str, ...]:
     return {"hour": HOURS, "day": DAYS, None: ()}[cut]
 
 
+def _bounds(start_ns: int, end_ns: int, wanted: Wanted) -> list[int]:
+    windows = len(wanted.times) * (end_ns - start_ns) // _DAY_NS
+    if windows > _MOST_WINDOWS:
+        raise ConfigError(f"that is about {windows:,} windows, of at most {_MOST_WINDOWS:,}; see --from, --to and --by")
+    return cuts(start_ns, end_ns, wanted.zone, wanted.times)
+
+
 async def _zone(store: Historian, name: str | None) -> ZoneInfo:
     """The zone that was named, or that of the plant's tariff, or UTC."""
     if name is None:
@@ -121,7 +131,3 @@ async def _zone(store: Historian, name: str | None) -> ZoneInfo:
 async def _plants_zone(store: Historian) -> str | None:
     zones = [b.economics.tariff.timezone for b in await births(store) if b.economics and b.economics.tariff]
     return min(zones, default=None)
-
-
-async def _computed(store: Historian, bounds: list[int], told: Callable[[float], object]) -> Results:
-    return await compute(store, bounds, uses=True, offload=asyncio.to_thread, progress=told)

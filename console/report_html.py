@@ -6,21 +6,20 @@ What it is not: a live view; that is the page of the demo.
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterable
+from fractions import Fraction
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-from analytics.activity import ACTIVITIES
-from analytics.cost import HOUR_NS, LINES
+from analytics.cost import Costs
+from analytics.elements import Elements
+from analytics.kpi import ratio
 from analytics.report import Entry, together
 from analytics.waterfall import Waterfall, waterfall
+from console.report_rows import HEADS, by_activity, by_nature, hours, moment, money, percent, rows, steps, window, words
 from console.report_svg import Bar, bars, fall_picture, scatter
-from console.report_text import HEADS, figures_of, place_of
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-    from zoneinfo import ZoneInfo
-
     from console.report import Report
 
 _STYLE: Final = """
@@ -49,33 +48,27 @@ figure { margin: 0; break-inside: avoid; overflow-x: auto; }
 
 def as_html(report: Report) -> str:
     """The page."""
-    zone = report.wanted.zone
     if not report.whole:
         return _page("Nothing is known of that range", "")
-    first, last = report.whole[0].start_ns, report.whole[0].end_ns
+    zone, first = report.wanted.zone, report.whole[0]
     elements, costs, spent = together(report.whole)
     fall = waterfall(elements)
-    title = f"{_when(first, zone)} to {_when(last, zone)}, {zone}"
-    parts = [_numbers(report, fall, costs.currency if costs else "")]
-    parts.append(_section("Where the time went", fall_picture(_steps(fall), _hours)))
-    losses = sorted((loss for loss in fall.losses if loss.time_ns > 0), key=lambda loss: -loss.time_ns)
-    pareto = [Bar(_words(loss.name), loss.time_ns, loss.big) for loss in losses]
-    parts.append(_section("The losses, largest first; darker: of the six big losses", bars(pareto, _hours)))
+    parts = [
+        _numbers(report, elements, costs),
+        _section("Where the time went", fall_picture(steps(fall), hours)),
+        _section("The losses, largest first; darker: of the six big losses", _pareto(fall)),
+    ]
     if costs is not None and spent is not None:
-        nature = [Bar(_words(name), float(getattr(costs, name)), True) for name in LINES if getattr(costs, name)]
-        activity = [Bar(_words(name), float(getattr(spent, name)), True) for name in ACTIVITIES if getattr(spent, name)]
-        parts.append(_section(f"What was spent, by nature ({costs.currency})", bars(nature, _money)))
-        parts.append(_section("The same money, by activity", bars(activity, _money)))
-    over_time = _over_time(report, zone)
-    if over_time:
-        parts.append(_section("OEE, window by window", over_time))
+        parts.append(_section(f"What was spent, by nature ({costs.currency})", _amounts(by_nature(costs))))
+        parts.append(_section("The same money, by activity", _amounts(by_activity(spent))))
+    if report.wanted.times:
+        parts.append(_section("OEE, window by window", _over_time(report)))
     energy = [(e.figures.good, e.figures.elements.energy_wh / 1000) for e in report.entries if e.figures.good]
     if len(energy) > 2:
-        parts.append(
-            _section("Energy against output, a dot for each line of the table", scatter(energy, "good", "kWh"))
-        )
-    parts.append(_section("Figures", _table(report, zone)))
-    return _page(title, "".join(parts))
+        dots = scatter(energy, "good units", "kWh")
+        parts.append(_section("Energy against output, a dot for each row of the table", dots))
+    parts.append(_section("Figures", _table(report)))
+    return _page(f"{moment(first.start_ns, zone)} to {moment(first.end_ns, zone)}, {zone}", "".join(parts))
 
 
 def _page(title: str, body: str) -> str:
@@ -91,76 +84,43 @@ def _section(head: str, body: str) -> str:
     return f"<h2>{escape(head)}</h2><figure>{body}</figure>"
 
 
-def _numbers(report: Report, fall: Waterfall, currency: str) -> str:
-    """The few figures that somebody looks for first: those of the best-known place, or of all together."""
-    planned, productive = fall.levels["planned_production_time"], fall.levels["fully_productive_time"]
-    good = sum(entry.figures.good for entry in report.whole)
-    kwh = sum(entry.figures.elements.energy_wh for entry in report.whole) / 1000
-    told = [("OEE", _percent(productive / planned if planned else None)), ("good units", f"{good:,}")]
-    told.append(("energy", f"{kwh:,.0f} kWh"))
-    _, costs, _ = together(report.whole)
+def _numbers(report: Report, elements: Elements, costs: Costs | None) -> str:
+    """The few figures that somebody looks for first; units only where one is not counted at each machine anew."""
+    told = {"OEE": percent(ratio(elements.pri_gq_ns, elements.pbt_ns))}
+    units = report.wanted.level != "machine"
+    if units:
+        told["good units"] = f"{sum(entry.figures.good for entry in report.whole):,}"
+    told["energy"] = f"{elements.energy_wh / 1000:,.0f} kWh"
     if costs is not None:
-        told.append(("money spent", f"{_money(costs.total)} {currency}"))
+        told["money spent"] = f"{money(costs.total)} {costs.currency}"
         sellable = sum(entry.figures.sellable for entry in report.whole)
-        if sellable and report.wanted.level != "machine":  # of machines, a unit would count once at each
-            told.append(("a sellable unit", f"{float(costs.total / sellable):,.2f} {currency}"))
-    if report.wanted.level == "machine":
-        told = [one for one in told if one[0] != "good units"]
-    return "<dl>" + "".join(f"<div><dt>{escape(n)}</dt><dd>{escape(v)}</dd></div>" for n, v in told) + "</dl>"
+        if units and sellable:
+            told["a sellable unit"] = f"{costs.unit_cost(sellable):,.2f} {costs.currency}"
+    return "<dl>" + "".join(f"<div><dt>{escape(n)}</dt><dd>{escape(v)}</dd></div>" for n, v in told.items()) + "</dl>"
 
 
-def _steps(fall: Waterfall) -> list[tuple[str, int, int]]:
-    """Each bar of the waterfall: its name, where it ends at the left and how long it is; a level begins at nought."""
-    steps: list[tuple[str, int, int]] = []
-    left = fall.levels["all_time"]
-    for level, time_ns in fall.levels.items():
-        for loss in (one for one in fall.losses if one.level == level and one.time_ns):
-            left -= loss.time_ns
-            steps.append((_words(loss.name), left, loss.time_ns))
-        steps.append((_words(level), 0, time_ns))
-    return steps
+def _pareto(fall: Waterfall) -> str:
+    losses = sorted((loss for loss in fall.losses if loss.time_ns > 0), key=lambda loss: -loss.time_ns)
+    return bars([Bar(words(loss.name), loss.time_ns, dark=loss.big) for loss in losses], hours)
 
 
-def _over_time(report: Report, zone: ZoneInfo) -> str:
+def _amounts(found: Iterable[tuple[str, Fraction]]) -> str:
+    return bars([Bar(name, float(amount)) for name, amount in found], money)
+
+
+def _over_time(report: Report) -> str:
     """A bar for each window, of all places together."""
-    if not report.wanted.times:
-        return ""
     windows: dict[int, list[Entry]] = {}
     for entry in report.entries:
         windows.setdefault(entry.start_ns, []).append(entry)
     told = []
     for start_ns, found in windows.items():
         elements, _, _ = together(found)
-        oee = elements.pri_gq_ns / elements.pbt_ns if elements.pbt_ns else 0.0
-        told.append(Bar(_when(start_ns, zone)[5:], oee, True))
-    return bars(told, _percent) if len(told) > 1 else ""
+        told.append(Bar(window(start_ns, report.wanted.zone), ratio(elements.pri_gq_ns, elements.pbt_ns)))
+    return bars(told, percent)
 
 
-def _table(report: Report, zone: ZoneInfo) -> str:
-    rows: list[tuple[str, ...]] = [HEADS]
-    for entry in report.entries:
-        window = f"{_when(entry.start_ns, zone)[5:]}  " if report.wanted.times else ""
-        rows.append((window + place_of(entry), *figures_of(entry, report.wanted.profile)))
-    head = "".join(f"<th scope=col>{escape(cell)}</th>" for cell in rows[0])
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows[1:])
+def _table(report: Report) -> str:
+    head = "".join(f"<th scope=col>{escape(cell)}</th>" for cell in HEADS)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows(report))
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
-
-
-def _when(time_ns: int, zone: ZoneInfo) -> str:
-    return f"{datetime.fromtimestamp(time_ns // 10**9, zone):%Y-%m-%d %H:%M}"
-
-
-def _hours(time_ns: float) -> str:
-    return f"{time_ns / HOUR_NS:,.1f} h"
-
-
-def _money(amount: float | Fraction) -> str:
-    return f"{float(amount):,.0f}"
-
-
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:.1f} %"

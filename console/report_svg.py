@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from html import escape
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+from console.report_rows import Step
 
 _WIDTH: Final = 960
 _ROW: Final = 26
@@ -20,42 +22,39 @@ _LOSS: Final = "#c26a1d"
 _GAIN: Final = "#3c7d4f"
 _LINE: Final = "#c9d1da"
 _LONGEST_NAME: Final = 32
-Text = Callable[[float], str]
 
 
 class Bar(NamedTuple):
-    """One bar: its name, how long it is, and whether it is drawn dark."""
+    """One bar: its name, how long it is (None: undefined, no bar), and whether it is drawn dark."""
 
     name: str
-    value: float
-    dark: bool
+    value: float | None
+    dark: bool = True
 
 
-def bars(found: Sequence[Bar], text: Text) -> str:
+def bars(found: Sequence[Bar], text: Callable[[Any], str]) -> str:
     """Bars below each other; one below zero goes to the left of the zero line."""
     if not found:
         return "<p>none</p>"
-    low, high = min(0.0, *(bar.value for bar in found)), max(0.0, *(bar.value for bar in found))
-    scale = _scale(low, high)
+    lengths = [bar.value or 0.0 for bar in found]
+    scale = _scale(min(0.0, *lengths), max(0.0, *lengths))
     zero = scale(0.0)
-    rows = []
-    for number, bar in enumerate(found):
-        colour = _GAIN if bar.value < 0 else _DARK if bar.dark else _LIGHT
-        begin, end = sorted((zero, scale(bar.value)))
-        rows.append(_row(number, bar.name, (begin, end), colour, text(bar.value)))
-    return _picture(len(found), "".join(rows) + _rule(zero, len(found)))
+    drawn = [f'<path d="M{zero:.1f} 0V{len(found) * _ROW}" stroke="{_LINE}"/>']
+    for number, (bar, length) in enumerate(zip(found, lengths, strict=True)):
+        colour = _GAIN if length < 0 else _DARK if bar.dark else _LIGHT
+        drawn.append(_row(number, bar.name, (zero, scale(length)), colour, text(bar.value)))
+    return _svg(len(found) * _ROW, "".join(drawn))
 
 
-def fall_picture(steps: Sequence[tuple[str, float, float]], text: Text) -> str:
-    """A waterfall: ``(name, begin, length)``; what begins at nought is a level, the others are losses between."""
-    high = max((begin + length for _, begin, length in steps), default=0.0)
-    scale = _scale(0.0, high)
-    rows = []
-    for number, (name, begin, length) in enumerate(steps):
-        colour = _DARK if begin == 0 else _LOSS if length >= 0 else _GAIN
-        left, right = sorted((scale(begin), scale(begin + length)))
-        rows.append(_row(number, name, (left, right), colour, text(length)))
-    return _picture(len(steps), "".join(rows))
+def fall_picture(steps: Sequence[Step], text: Callable[[Any], str]) -> str:
+    """A waterfall: levels from nought, and between them the losses, each where it leaves off."""
+    ends = [(step.begin_ns, step.begin_ns + step.time_ns) for step in steps]
+    scale = _scale(0.0, max(map(max, ends)))
+    drawn = []
+    for number, (step, (begin, end)) in enumerate(zip(steps, ends, strict=True)):
+        colour = _DARK if step.level else _LOSS if step.time_ns >= 0 else _GAIN
+        drawn.append(_row(number, step.name, (scale(begin), scale(end)), colour, text(step.time_ns)))
+    return _svg(len(steps) * _ROW, "".join(drawn))
 
 
 def scatter(points: Sequence[tuple[float, float]], across: str, up: str) -> str:
@@ -85,21 +84,13 @@ def _scale(low: float, high: float) -> Callable[[float], float]:
 
 
 def _row(number: int, name: str, ends: tuple[float, float], colour: str, text: str) -> str:
-    y, (begin, end) = number * _ROW, ends
+    y, (begin, end) = number * _ROW, sorted(ends)
     short = name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
     return (
         f'<text x="{_NAMES - 10}" y="{y + 17}" text-anchor="end">{escape(short)}</text>'
         f'<rect x="{begin:.1f}" y="{y + 4}" width="{max(end - begin, 1):.1f}" height="{_ROW - 8}" fill="{colour}"/>'
         f'<text x="{end + 8:.1f}" y="{y + 17}">{escape(text)}</text>'
     )
-
-
-def _rule(x: float, rows: int) -> str:
-    return f'<path d="M{x:.1f} 0V{rows * _ROW}" stroke="{_LINE}"/>'
-
-
-def _picture(rows: int, body: str) -> str:
-    return _svg(rows * _ROW, body)
 
 
 def _svg(height: int, body: str) -> str:
