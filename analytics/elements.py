@@ -146,7 +146,7 @@ class Elements:
 
     @property
     def ttr_ns(self) -> int:
-        """Time to restore: the delay that is not a minor stop."""
+        """Time to restore: the delay that is not a minor stop; a stop of unknown reason counts as one too."""
         return self.adet_ns - self.minor_ns
 
     @property

@@ -11,8 +11,9 @@ carries the time at which the broker noticed, by the broker's clock, and not a t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import NamedTuple, Protocol, TypeVar
 
 from contract import Economics, Production
@@ -143,3 +144,21 @@ def said_in(spans: Sequence[Span], rows: Iterable[_E]) -> list[_E]:
             if span.start <= row.t <= span.end:
                 kept[row.t] = row
     return list(kept.values())
+
+
+class Held(NamedTuple):
+    """A state and the time until which it holds; ``goes_on`` says that another state of the same boot follows."""
+
+    row: StateEvent
+    end: int
+    goes_on: bool
+
+
+def held(spans: Sequence[Span], rows: Sequence[StateEvent]) -> Iterator[Held]:
+    """How long each of the rows of ``said_in`` holds: until the next one of its boot, or its span ends."""
+    ends = {span.boot: span.end for span in spans}
+    for row, following in zip_longest(rows, rows[1:]):
+        if following is not None and following.boot == row.boot:
+            yield Held(row, following.t, goes_on=True)
+        else:
+            yield Held(row, ends[row.boot], goes_on=False)

@@ -14,14 +14,14 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
-from itertools import accumulate, pairwise, zip_longest
+from itertools import accumulate, pairwise
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analytics.elements import NO_TARIFF, PAUSES, Elements, by_band, element_of
-from analytics.events import CycleEvent, MachineEvents, Reading, Span, StateEvent, coverage, said_in
+from analytics.events import CycleEvent, MachineEvents, Reading, Span, StateEvent, coverage, held, said_in
 from analytics.tariff import band_changes
 from contract import Reason, Tariff
 
@@ -136,11 +136,9 @@ def _intervals(spans: Sequence[Span], rows: Sequence[StateEvent]) -> tuple[list[
     starts: list[int] = []
     ends: list[int] = []
     classes: list[int] = []
-    span_end = {span.boot: span.end for span in spans}
-    for row, following in zip_longest(rows, rows[1:]):
-        same_boot = following is not None and following.boot == row.boot
+    for row, end, _ in held(spans, rows):
         starts.append(row.t)
-        ends.append(following.t if following is not None and same_boot else span_end[row.boot])
+        ends.append(end)
         classes.append(_class_of(row))
     return starts, ends, classes, failures_begun(rows)
 

@@ -68,7 +68,8 @@ def ratio(numerator: Exact, denominator: Exact) -> Value:
 def as_vorne(elements: Elements) -> Elements:
     """The same time booked as Nakajima and Vorne do: a minor stop is slow running, not lost availability.
 
-    Availability falls less by minor stops and effectiveness more; OEE stays.
+    Availability falls less by minor stops and effectiveness more, and minor stops count as operating time (MTBF); OEE
+    stays.
     """
     minor = elements.minor_ns
     return replace(elements, apt_ns=elements.apt_ns + minor, adet_ns=elements.adet_ns - minor, minor_ns=0)

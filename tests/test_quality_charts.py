@@ -222,6 +222,7 @@ def test_without_data_or_spread_there_are_no_limits_and_no_signals() -> None:
         (lambda: c_chart([1, -1], 1.0), "count 1"),
         (lambda: c_chart([1], -1.0), "center"),
         (lambda: c_center([1.5]), "whole number"),
+        (lambda: c_chart([float("inf")], 1.0), "whole number"),
         (lambda: p_chart([2], [1], 0.5), "2 nonconforming of 1"),
         (lambda: p_chart([1, 1], [2], 0.5), "2 numbers"),
         (lambda: p_chart([1], [2], 1.5), "center"),

@@ -26,9 +26,3 @@ def test_the_table_of_mean_times() -> None:
     )
     page = PAGE.read_text(encoding="utf-8")
     assert all(f"| {figure:.2f} |" in page for figure in figures)
-
-
-def test_every_public_name_is_there_and_has_a_docstring() -> None:
-    assert sorted(reliability.__all__) == reliability.__all__
-    for name in reliability.__all__:
-        assert getattr(reliability, name).__doc__, name

@@ -6,18 +6,20 @@ from itertools import pairwise
 
 import pytest
 from analytics_cases import CASES, minutes, near
-from analytics_plant import BOOT, MIN, machines, shuffled, state
+from analytics_plant import BOOT, HOUR, MIN, machines, shuffled, state
 from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.events import MachineEvents, StateEvent, Word
 from analytics.fold import fold_windows
+from analytics.kpi import kpis
 from analytics.reliability import (
     Exposure,
     History,
     Lifetimes,
     Repair,
     Run,
+    corrective_maintenance_ratio,
     failure_times,
     history,
     history_of_rows,
@@ -71,7 +73,7 @@ def test_mean_time_to_failure_of_iso34_one_shift() -> None:
         t += up + down
     found = history_of_rows(rows[:-1], 0, minutes(t))
     assert mean_completed_ns(found.runs) / MIN == near(case, case["expected"]["k32_mttf_mean_of_completed_runs"])
-    assert found.exposure.cmt_ns == minutes(given_["CMT"])
+    assert found.exposure.repair_ns == minutes(given_["CMT"])
 
 
 def test_a_planned_stop_interrupts_a_breakdown_and_does_not_end_it() -> None:
@@ -119,7 +121,7 @@ def test_waiting_and_stops_do_not_age_and_setup_is_a_choice() -> None:
 def test_maintenance_renews_only_where_it_is_said_to() -> None:
     rows = [state(0, "running"), state(300, "planned_maintenance"), state(340, "running"), state(600, "breakdown")]
     as_before, renewed = of(*rows), of(*rows, renewed_by_maintenance=True)
-    assert as_before.exposure == renewed.exposure == Exposure(560, 1, 400, 0, 40)
+    assert as_before.exposure == renewed.exposure == Exposure(560, 1, 400, 40)
     assert as_before.runs == (Run(0, 600, 560, True, "", False),)
     assert renewed.runs == (Run(0, 300, 300, False, "", False), Run(340, 600, 260, True, "", True))
     assert lifetimes(renewed.runs) == Lifetimes((260,), ())
@@ -167,10 +169,11 @@ def test_a_history_that_begins_in_a_breakdown_counts_it() -> None:
     assert failure_times(found.runs) == ((0,), 970)
 
 
-def test_corrective_maintenance_is_the_clearing() -> None:
+def test_waiting_for_somebody_and_the_repair_are_one_failure() -> None:
     waits = StateEvent(100, BOOT, "Aborted", "breakdown", "belt")
     found = of(state(0, "running"), waits, waits._replace(t=150, state="Clearing"), state(180, "running"))
-    assert (found.exposure.failures, found.exposure.repair_ns, found.exposure.cmt_ns) == (1, 80, 30)
+    assert found.exposure == Exposure(920, 1, 80)
+    assert found.repairs == (Repair(100, 180, 80, "belt", True, True),)
 
 
 def test_nothing_was_said() -> None:
@@ -195,9 +198,11 @@ def test_exposure_is_what_the_elements_say(events: MachineEvents, bounds: list[i
         found = history(events, start, end, renewed_by_maintenance=renewed)
         e = fold_windows(events, [start, end])[0]
         seen = found.exposure
-        assert (seen.operating_ns, seen.failures, seen.repair_ns) == (e.aupt_ns, e.failures, e.ttr_ns)
-        assert seen.cmt_ns <= seen.repair_ns
-        assert seen.pmt_ns <= e.pdot_ns
+        assert seen == Exposure(e.aupt_ns, e.failures, e.ttr_ns, e.pmt_ns)
+        figures = kpis(e)
+        assert corrective_maintenance_ratio(seen) == figures["corrective_maintenance_ratio"]
+        for figure, name in ((mtbf_ns, "mtbf_h"), (mttr_ns, "mttr_h")):
+            assert figures[name] == (figure(seen) and pytest.approx(figure(seen) / HOUR))
         assert sum(repair.begun for repair in found.repairs) == e.failures
         assert all(start <= run.start_ns <= run.end_ns <= end for run in found.runs)
         assert all(0 <= run.operating_ns <= run.end_ns - run.start_ns for run in found.runs)

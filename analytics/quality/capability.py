@@ -22,8 +22,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from statistics import NormalDist
 
-from analytics.quality.constants import chi2_quantile, normal_quantile
+from analytics.quality.constants import chi2_quantile
 from analytics.quality.sample import LARGEST_VALUE, Sample, pooled
 
 Interval = tuple[float, float]
@@ -90,32 +91,26 @@ def indices(mean: float | None, sigma: float | None, spec: Spec) -> Indices:
         raise ValueError(f"mean and sigma must be finite and sigma not negative: {mean}, {sigma}")
     if mean is None or not sigma:
         return Indices()
-    upper = None if spec.upper is None else _quotient(spec.upper - mean, 3 * sigma)
-    lower = None if spec.lower is None else _quotient(mean - spec.lower, 3 * sigma)
-    sides = [side for side, limit in ((upper, spec.upper), (lower, spec.lower)) if limit is not None]
-    known = [side for side in sides if side is not None]
-    whole = len(known) == len(sides)
-    potential = off_center = None
+    # A limit that is not there is infinitely far away.
+    upper = math.inf if spec.upper is None else (spec.upper - mean) / (3 * sigma)
+    lower = math.inf if spec.lower is None else (mean - spec.lower) / (3 * sigma)
+    potential = off_center = math.inf
     if spec.lower is not None and spec.upper is not None:
-        potential = _quotient(spec.upper - spec.lower, 6 * sigma)
-        off_center = _quotient(abs((spec.upper - mean) - (mean - spec.lower)), spec.upper - spec.lower)
+        width = spec.upper - spec.lower
+        potential = width / (6 * sigma)
+        off_center = abs((spec.upper - mean) - (mean - spec.lower)) / width
     return Indices(
-        potential,
-        upper,
-        lower,
-        critical=min(known) if whole else None,
-        off_center=off_center,
-        nonconforming=min(1.0, sum(math.erfc(3 * side / math.sqrt(2)) / 2 for side in known)) if whole else None,
+        potential=_finite(potential),
+        upper=_finite(upper),
+        lower=_finite(lower),
+        critical=_finite(min(upper, lower)),
+        off_center=_finite(off_center),
+        nonconforming=min(1.0, sum(math.erfc(3 * side / math.sqrt(2)) / 2 for side in (upper, lower))),
     )
 
 
-def _quotient(above: float, below: float) -> float | None:
-    """The quotient; None where it leaves the range of a float."""
-    try:
-        found = above / below
-    except ZeroDivisionError:
-        return None
-    return found if math.isfinite(found) else None
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def machine_capability(values: Iterable[float], spec: Spec) -> Indices:
@@ -240,7 +235,7 @@ def critical_interval(index: float | None, n: int, df: float | None, confidence:
     tail = _tail(confidence)
     if index is None or df is None or df <= 0 or n < 1:
         return None
-    half = normal_quantile(1 - tail) * math.sqrt(1 / (9 * n) + index * index / (2 * df))
+    half = NormalDist().inv_cdf(1 - tail) * math.sqrt(1 / (9 * n) + index * index / (2 * df))
     return (index - half, index + half) if math.isfinite(half) else None
 
 

@@ -20,10 +20,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import mean, stdev
 
-from analytics.quality.limits import Baseline, Limits, checked
+from analytics.quality.limits import Baseline, Limits, checked, span
 from analytics.quality.rules import NELSON, NO_RULES, Rule, RunRules
-from analytics.quality.sample import Sample, measured
+from analytics.quality.sample import measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,24 +113,17 @@ def xbar_r_chart(
     Raises:
         ValueError: a value is not finite, or a subgroup is not of the baseline's size.
     """
-    groups = _of_size(subgroups, baseline)
-    ranges = [max(group) - min(group) for group in groups]
-    return _means(groups, baseline, rules), spread_chart("R", ranges, baseline.range_limits())
+    groups = checked(subgroups, baseline.size)
+    return _means(groups, baseline, rules), spread_chart("R", map(span, groups), baseline.range_limits())
 
 
 def xbar_s_chart(
     subgroups: Sequence[Sequence[float]], baseline: Baseline, rules: frozenset[Rule] = NELSON
 ) -> tuple[Chart, Chart]:
     """The charts ``Xbar`` and ``S`` of subgroups; arguments and errors as of ``xbar_r_chart``."""
-    groups = _of_size(subgroups, baseline)
-    spreads = [Sample.subgroup(group).sigma_overall for group in groups]
-    return _means(groups, baseline, rules), spread_chart("S", spreads, baseline.sd_limits())
-
-
-def _of_size(subgroups: Sequence[Sequence[float]], baseline: Baseline) -> list[list[float]]:
-    return checked(subgroups, baseline.size)
+    groups = checked(subgroups, baseline.size)
+    return _means(groups, baseline, rules), spread_chart("S", map(stdev, groups), baseline.sd_limits())
 
 
 def _means(groups: Sequence[Sequence[float]], baseline: Baseline, rules: frozenset[Rule]) -> Chart:
-    means = [float(sample.total / sample.n) for sample in map(Sample.subgroup, groups)]
-    return location_chart("Xbar", means, baseline.mean_limits(), rules)
+    return location_chart("Xbar", [mean(group) for group in groups], baseline.mean_limits(), rules)

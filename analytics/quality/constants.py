@@ -1,4 +1,4 @@
-"""The constants of control charts, from the normal distribution; and two quantiles that intervals need.
+"""The constants of control charts, from the normal distribution; and the quantile of χ² that intervals need.
 
 What it is: d2, d3 and c4 computed, not tabulated, with what follows from them (A2, A3, B3, B4, D3, D4). The only file
 of the package that uses scipy.
@@ -96,15 +96,6 @@ def _range_moments(n: int) -> tuple[float, float]:
     return mean, math.sqrt(2 * float(w @ (r * beyond)) - mean * mean)
 
 
-def normal_quantile(p: float) -> float:
-    """The z with Φ(z) = p; p strictly between 0 and 1.
-
-    Raises:
-        ValueError: p is not strictly between 0 and 1.
-    """
-    return float(special.ndtri(_probability(p)))
-
-
 def chi2_quantile(p: float, df: float) -> float:
     """The x with P(χ² <= x) = p for ``df`` degrees of freedom, whole or not.
 
@@ -113,10 +104,6 @@ def chi2_quantile(p: float, df: float) -> float:
     """
     if not df > 0:
         raise ValueError(f"degrees of freedom must be positive, not {df}")
-    return float(2 * special.gammaincinv(df / 2, _probability(p)))
-
-
-def _probability(p: float) -> float:
     if not 0 < p < 1:
         raise ValueError(f"a probability must be strictly between 0 and 1, not {p}")
-    return p
+    return float(2 * special.gammaincinv(df / 2, p))

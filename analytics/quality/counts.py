@@ -122,6 +122,6 @@ def _shares(nonconforming: Sequence[int], inspected: Sequence[int]) -> tuple[lis
 
 def _whole(what: str, numbers: Sequence[int]) -> list[int]:
     for index, number in enumerate(numbers):
-        if not (number >= 0 and number == int(number)):
+        if not (number >= 0 and number % 1 == 0):
             raise ValueError(f"{what} {index} is {number}: a whole number >= 0 is needed")
     return [int(number) for number in numbers]

@@ -18,13 +18,15 @@ same says nothing about chance.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from statistics import mean, stdev
 from typing import Final
 
-from analytics.quality.constants import LARGEST, constants
+from analytics.quality.constants import LARGEST, Constants, constants
 from analytics.quality.rules import NO_RULES, Rule
-from analytics.quality.sample import LARGEST_VALUE, Sample, measured, pooled
+from analytics.quality.sample import LARGEST_VALUE, Sample, measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +137,7 @@ def range_baseline(subgroups: Sequence[Sequence[float]]) -> Baseline:
     Raises:
         ValueError: a value is not finite, or sizes differ, or are below 2.
     """
-    groups = checked(subgroups)
-    if not groups:
-        return Baseline(None, None)
-    size = len(groups[0])
-    spread = math.fsum(max(group) - min(group) for group in groups) / len(groups)
-    return Baseline(_grand_mean(groups), spread / constants(size).d2, size)
+    return _estimated(subgroups, span, lambda of: of.d2)
 
 
 def sd_baseline(subgroups: Sequence[Sequence[float]]) -> Baseline:
@@ -149,16 +146,26 @@ def sd_baseline(subgroups: Sequence[Sequence[float]]) -> Baseline:
     Raises:
         ValueError: a value is not finite, or sizes differ, or are below 2.
     """
+    return _estimated(subgroups, stdev, lambda of: of.c4)
+
+
+def span(group: Sequence[float]) -> float:
+    """The range R of a subgroup."""
+    return max(group) - min(group)
+
+
+def _estimated(
+    subgroups: Sequence[Sequence[float]],
+    spread: Callable[[Sequence[float]], float],
+    expected: Callable[[Constants], float],
+) -> Baseline:
+    """The baseline by the mean spread of the subgroups, over what is expected of it in units of σ."""
     groups = checked(subgroups)
     if not groups:
         return Baseline(None, None)
     size = len(groups[0])
-    spread = math.fsum(Sample.subgroup(group).sigma_overall or 0.0 for group in groups) / len(groups)
-    return Baseline(_grand_mean(groups), spread / constants(size).c4, size)
-
-
-def _grand_mean(groups: Sequence[Sequence[float]]) -> float | None:
-    return pooled(Sample.subgroup(group) for group in groups).mean
+    sigma = math.fsum(map(spread, groups)) / len(groups) / expected(constants(size))
+    return Baseline(mean(chain.from_iterable(groups)), sigma, size)
 
 
 def checked(subgroups: Sequence[Sequence[float]], size: int | None = None) -> list[list[float]]:

@@ -93,19 +93,19 @@ class RunRules:
     """
 
     __slots__ = (
-        "_above",
-        "_below",
+        "_above_0",
+        "_above_1",
+        "_above_2",
+        "_below_0",
+        "_below_1",
+        "_below_2",
         "_falls",
-        "_high",
-        "_inner",
         "_last",
         "_levels",
-        "_low",
-        "_lower",
         "_rises",
         "_tests",
         "_turns",
-        "_upper",
+        "_within_1",
     )
 
     def __init__(self, center: float, sigma: float, rules: frozenset[Rule] = NELSON) -> None:
@@ -118,8 +118,9 @@ class RunRules:
         self._levels = tuple(center + k * sigma for k in (-3, -2, -1, 0, 1, 2, 3))
         self._tests = tuple((rule, _TESTS[rule]) for rule in Rule if rule in rules)
         self._last: float | None = None
-        # One bit per point, the newest lowest: beyond 2 sigma, beyond 1 sigma, side of the center line, within 1 sigma.
-        self._high = self._low = self._upper = self._lower = self._above = self._below = self._inner = 0
+        # One bit per point, the newest lowest: beyond so many sigma on a side, or within 1 sigma.
+        self._above_2 = self._above_1 = self._above_0 = self._within_1 = 0
+        self._below_2 = self._below_1 = self._below_0 = 0
         # One bit per step from point to point, and per change of direction.
         self._rises = self._falls = self._turns = 0
 
@@ -133,13 +134,13 @@ class RunRules:
             raise ValueError(f"a point must be finite, not {x}")
         _, low2, low1, center, up1, up2, _ = self._levels
         upper, lower = x > up1, x < low1
-        self._high = (self._high << 1 | (x > up2)) & _KEPT
-        self._low = (self._low << 1 | (x < low2)) & _KEPT
-        self._upper = (self._upper << 1 | upper) & _KEPT
-        self._lower = (self._lower << 1 | lower) & _KEPT
-        self._above = (self._above << 1 | (x > center)) & _KEPT
-        self._below = (self._below << 1 | (x < center)) & _KEPT
-        self._inner = (self._inner << 1 | (not upper and not lower)) & _KEPT
+        self._above_2 = (self._above_2 << 1 | (x > up2)) & _KEPT
+        self._below_2 = (self._below_2 << 1 | (x < low2)) & _KEPT
+        self._above_1 = (self._above_1 << 1 | upper) & _KEPT
+        self._below_1 = (self._below_1 << 1 | lower) & _KEPT
+        self._above_0 = (self._above_0 << 1 | (x > center)) & _KEPT
+        self._below_0 = (self._below_0 << 1 | (x < center)) & _KEPT
+        self._within_1 = (self._within_1 << 1 | (not upper and not lower)) & _KEPT
         if self._last is not None:
             rise, fall = x > self._last, x < self._last
             turn = (rise and self._falls & 1) or (fall and self._rises & 1)
@@ -154,10 +155,10 @@ class RunRules:
         return self._last is not None and not self._levels[0] <= self._last <= self._levels[-1]
 
     def _eight(self) -> bool:
-        return _full(self._above, 8) or _full(self._below, 8)
+        return _full(self._above_0, 8) or _full(self._below_0, 8)
 
     def _nine(self) -> bool:
-        return _full(self._above, 9) or _full(self._below, 9)
+        return _full(self._above_0, 9) or _full(self._below_0, 9)
 
     def _steady(self) -> bool:
         return _full(self._rises, 5) or _full(self._falls, 5)  # six points are five steps
@@ -166,16 +167,16 @@ class RunRules:
         return _full(self._turns, 12)  # fourteen points are thirteen steps, and twelve turns
 
     def _two_of_three(self) -> bool:
-        return _some(self._high, 2, 3) or _some(self._low, 2, 3)
+        return _some(self._above_2, 2, 3) or _some(self._below_2, 2, 3)
 
     def _four_of_five(self) -> bool:
-        return _some(self._upper, 4, 5) or _some(self._lower, 4, 5)
+        return _some(self._above_1, 4, 5) or _some(self._below_1, 4, 5)
 
     def _stratified(self) -> bool:
-        return _full(self._inner, 15)
+        return _full(self._within_1, 15)
 
     def _mixture(self) -> bool:
-        return _full(self._upper | self._lower, 8) and not self._eight()
+        return _full(self._above_1 | self._below_1, 8) and not self._eight()
 
 
 _TESTS: Final[dict[Rule, Callable[[RunRules], bool]]] = {

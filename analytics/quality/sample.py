@@ -192,7 +192,4 @@ class Sample:
 
 def pooled(samples: Iterable[Sample]) -> Sample:
     """The sum of any number of samples, in any order; ``Sample()`` of none."""
-    result = Sample()
-    for sample in samples:
-        result = result + sample
-    return result
+    return sum(samples, Sample())

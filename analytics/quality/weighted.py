@@ -53,7 +53,7 @@ class Ewma:
         ValueError: weight or width is out of range.
     """
 
-    __slots__ = ("_average", "_decay", "_known", "_steady", "_weight", "_width")
+    __slots__ = ("_average", "_decay", "_known", "_weight", "_width")
 
     def __init__(
         self, baseline: Baseline, weight: float = 0.2, width: float = 3.0, *, asymptotic: bool = False
@@ -66,7 +66,6 @@ class Ewma:
         self._known = baseline.known
         self._average = self._known[0] if self._known else 0.0
         self._decay = 0.0 if asymptotic else 1.0  # (1 - λ)^2i
-        self._steady = asymptotic
 
     def update(self, x: float) -> WeightedPoint:
         """The chart's point after the value ``x``.

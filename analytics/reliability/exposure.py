@@ -48,15 +48,14 @@ class Exposure:
     Attributes:
         operating_ns: time in operation, that of unfinished runs included.
         failures: breakdowns begun (FE).
-        repair_ns: time to restore (TTR): the breakdowns, with the wait for somebody to come.
-        cmt_ns: corrective maintenance time: the part of it in which somebody works on the machine.
-        pmt_ns: planned maintenance time.
+        repair_ns: time to restore (TTR): the breakdowns, with the wait for somebody to come. It is the corrective
+            maintenance time (CMT) too, which takes in logistic delay (IEC 60050, 192-07-02).
+        pmt_ns: planned maintenance time (PMT).
     """
 
     operating_ns: int = 0
     failures: int = 0
     repair_ns: int = 0
-    cmt_ns: int = 0
     pmt_ns: int = 0
 
     def __post_init__(self) -> None:
@@ -68,7 +67,6 @@ class Exposure:
             self.operating_ns + other.operating_ns,
             self.failures + other.failures,
             self.repair_ns + other.repair_ns,
-            self.cmt_ns + other.cmt_ns,
             self.pmt_ns + other.pmt_ns,
         )
 
@@ -114,11 +112,14 @@ def mttr_ns(exposure: Exposure, variant: Variant = "per_failure", histories: int
 
 def corrective_maintenance_ratio(exposure: Exposure) -> Value:
     """CMT / (CMT + PMT), the share of maintenance that was not planned; None without maintenance."""
-    return ratio(exposure.cmt_ns, exposure.cmt_ns + exposure.pmt_ns)
+    return ratio(exposure.repair_ns, exposure.repair_ns + exposure.pmt_ns)
 
 
 def inherent_availability(exposure: Exposure) -> Value:
-    """MTBF / (MTBF + MTTR), 0 to 1; None without a failure, for then neither is defined."""
+    """MTBF / (MTBF + MTTR), 0 to 1; None without a failure, for then neither is defined.
+
+    Planned maintenance is left out. The wait for somebody is in the MTTR here; of an ideal crew it would not be.
+    """
     if not exposure.failures:
         return None
     return ratio(exposure.operating_ns, exposure.operating_ns + exposure.repair_ns)

@@ -8,7 +8,7 @@ planned stop interrupts is one failure, in the range of its beginning, so failur
 Rules. A run counts time in operation alone: neither waiting nor planned stops age a machine (assumption; ISO 22400-2
 takes the operating time). Times are clipped to the range. Where nothing is known (before the first word, between two
 boots) a run ends unfinished, and what comes after is of unknown age. Time to restore is what the reason ``breakdown``
-books; the part of it in state Clearing is corrective maintenance time, for Aborted waits until somebody has come.
+books, Aborted and Clearing alike.
 
 >>> rows = [(0, "Execute", "running", ""), (120, "Aborted", "breakdown", "belt"), (132, "Execute", "running", "")]
 >>> seen = history_of_rows(rows, 0, 200)
@@ -22,15 +22,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import zip_longest
-from typing import Final, Protocol
+from typing import Final
 
 from analytics.elements import BY_REASON, PAUSES, element_of
-from analytics.events import MachineEvents, StateEvent, Word, coverage, said_in
+from analytics.events import MachineEvents, StateEvent, Word, coverage, held, said_in
 from analytics.fold import failures_begun
 from analytics.kpi import Value, ratio
 from analytics.reliability.exposure import Exposure
-from contract import PackMLState, Reason
+from contract import Reason
 
 OPERATION: Final = ("apt_ns", "aust_ns")
 """The time elements that count as operation: production and setup, as in the KPI ``mtbf_h``."""
@@ -88,11 +87,6 @@ class Repair:
         return self.repair_ns if self.begun and self.ended else None
 
 
-class _Completed(Protocol):
-    @property
-    def completed_ns(self) -> int | None: ...
-
-
 @dataclass(frozen=True, slots=True)
 class History:
     """What one machine went through in a range: the failed runs are as many as ``exposure.failures``."""
@@ -139,13 +133,11 @@ def history(
         raise ValueError(f"no time elements: {sorted(strangers)}")
     spans = coverage(events, until_ns)
     rows = said_in(spans, events.states)
-    ends = {span.boot: span.end for span in spans}
     reader = _Reader(start_ns, end_ns, frozenset(operation), renewed_by_maintenance, frozenset(failures_begun(rows)))
-    for row, following in zip_longest(rows, rows[1:]):
+    for row, end, goes_on in held(spans, rows):
         if row.t >= end_ns:
             break
-        goes_on = following is not None and following.boot == row.boot
-        reader.take(row, following.t if goes_on else ends[row.boot])
+        reader.take(row, end)
         if not goes_on:
             reader.lose_sight()
     reader.lose_sight()
@@ -167,7 +159,7 @@ def history_of_rows(
     return history(events, start_ns, end_ns, operation=operation, renewed_by_maintenance=renewed_by_maintenance)
 
 
-def mean_completed_ns(stretches: Iterable[_Completed]) -> Value:
+def mean_completed_ns(stretches: Iterable[Run | Repair]) -> Value:
     """The mean of what was completed, in ns: of runs the MTTF, of repairs the MTTR; None when none was.
 
     Runs that are not finished yet are left out, which makes this too short: long runs are the ones that are not
@@ -227,7 +219,6 @@ class _Reader:
     repair: _Open | None = None
     runs: list[Run] = field(default_factory=list)
     repairs: list[Repair] = field(default_factory=list)
-    cmt_ns: int = 0
     pmt_ns: int = 0
 
     def take(self, row: StateEvent, until_ns: int) -> None:
@@ -239,7 +230,7 @@ class _Reader:
         elif row.reason != Reason.BREAKDOWN and row.reason not in PAUSES:
             self._restored(row.t)
         if row.reason == Reason.BREAKDOWN:
-            self._mend(row, spent, end)
+            self._mend(spent, end)
         elif row.reason == Reason.PLANNED_MAINTENANCE:
             self.pmt_ns += spent
             if self.renewing:
@@ -260,7 +251,6 @@ class _Reader:
             sum(run.operating_ns for run in self.runs),
             sum(run.failed for run in self.runs),
             sum(repair.repair_ns for repair in self.repairs),
-            self.cmt_ns,
             self.pmt_ns,
         )
         return History(tuple(self.runs), tuple(self.repairs), exposure)
@@ -273,11 +263,10 @@ class _Reader:
         self.run = None
         self.repair = _Open(max(row.t, self.start_ns), row.t >= self.start_ns, row.cause)
 
-    def _mend(self, row: StateEvent, spent: int, end: int) -> None:
+    def _mend(self, spent: int, end: int) -> None:
         if self.repair:
             self.repair.spent_ns += spent
             self.repair.end_ns = max(end, self.repair.start_ns)
-        self.cmt_ns += spent if row.state == PackMLState.CLEARING else 0
 
     def _restored(self, t: int) -> None:
         if self.run is None:

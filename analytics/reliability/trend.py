@@ -27,6 +27,9 @@ from scipy.special import gammainc, gammaincc
 
 from analytics.reliability.exposure import Termination
 
+Direction = Literal["improving", "deteriorating", "none"]
+"""Whether failures come less often, more often, or neither."""
+
 FEWEST: Final = 4
 """Failures below which Laplace's test gives nothing: with four, a level of 5 % is 4.7 % in truth (sum of uniforms)."""
 
@@ -45,7 +48,7 @@ class Trend:
     statistic: float
     freedom: int | None
     p_value: float
-    direction: Literal["improving", "deteriorating", "none"]
+    direction: Direction
 
     def stationary(self, level: float = 0.05) -> bool:
         """Whether no trend is shown at a level of significance; ValueError unless it lies between 0 and 1."""
@@ -73,8 +76,7 @@ def laplace(times: Sequence[float], end: float, *, terminated: Termination = "ti
         return None
     mean = math.fsum(t / span for t in within) / len(within)
     z = (mean - 0.5) * math.sqrt(12 * len(within))
-    lean: Literal["improving", "deteriorating", "none"] = "deteriorating" if z > 0 else "improving" if z < 0 else "none"
-    return Trend(z, None, math.erfc(abs(z) / math.sqrt(2)), lean)
+    return Trend(z, None, math.erfc(abs(z) / math.sqrt(2)), _direction(z))
 
 
 def mil_hdbk_189(times: Sequence[float], end: float, *, terminated: Termination = "time") -> Trend | None:
@@ -90,10 +92,11 @@ def mil_hdbk_189(times: Sequence[float], end: float, *, terminated: Termination 
         return None
     half = math.fsum(math.log(span / t) for t in within)
     below, above = float(gammainc(len(within), half)), float(gammaincc(len(within), half))
-    lean: Literal["improving", "deteriorating", "none"] = (
-        "deteriorating" if below < above else "improving" if above < below else "none"
-    )
-    return Trend(2 * half, 2 * len(within), min(1.0, 2 * min(below, above)), lean)
+    return Trend(2 * half, 2 * len(within), min(1.0, 2 * min(below, above)), _direction(above - below))
+
+
+def _direction(worsening: float) -> Direction:
+    return "deteriorating" if worsening > 0 else "improving" if worsening < 0 else "none"
 
 
 def _within(times: Sequence[float], end: float, terminated: str) -> tuple[list[float], float]:
