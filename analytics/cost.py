@@ -23,6 +23,8 @@ from contract import Economics
 HOUR_NS: Final = 3600 * 10**9
 WH_PER_KWH: Final = 1000
 _ZERO: Final = Fraction(0)
+Number = int | float | Fraction
+"""What people write numbers as; a float means the decimal that was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +114,12 @@ def exact(price: float) -> Fraction:
     Fraction(7, 20)
     """
     return Fraction(repr(price))
+
+
+def fraction(value: Number) -> Fraction:
+    """The number that was written, exactly.
+
+    Raises:
+        ValueError: it is not finite.
+    """
+    return Fraction(value) if isinstance(value, int | Fraction) else exact(float(value))

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from typing import NamedTuple, Protocol, TypeVar
 
 from contract import Economics, Production
@@ -162,3 +162,9 @@ def held(spans: Sequence[Span], rows: Sequence[StateEvent]) -> Iterator[Held]:
             yield Held(row, following.t, goes_on=True)
         else:
             yield Held(row, ends[row.boot], goes_on=False)
+
+
+def check_bounds(bounds: Sequence[int]) -> None:
+    """Refuse bounds of windows that do not increase; raises ValueError."""
+    if len(bounds) < 2 or any(after <= before for before, after in pairwise(bounds)):
+        raise ValueError("bounds must be two or more times that strictly increase")

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.elements import NO_TARIFF, PAUSES, Elements, by_band, element_of
-from analytics.events import CycleEvent, MachineEvents, Reading, Span, StateEvent, coverage, held, said_in
+from analytics.events import CycleEvent, MachineEvents, Reading, Span, StateEvent, check_bounds, coverage, held, said_in
 from analytics.tariff import band_changes
 from contract import Reason, Tariff
 
@@ -63,8 +63,7 @@ class Fold:
 
     def windows(self, bounds: Sequence[int], tariff: Tariff | None = None) -> list[Elements]:
         """The elements between each two bounds; see ``fold_windows``."""
-        if len(bounds) < 2 or any(b <= a for a, b in pairwise(bounds)):
-            raise ValueError("bounds must be two or more times that strictly increase")
+        check_bounds(bounds)
         times = self._states.between(bounds)
         failures = self._states.failures_between(bounds)
         counts = self._cycles.between(bounds)

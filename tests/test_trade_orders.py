@@ -78,8 +78,11 @@ def test_service_is_bounded_and_adds(events: MarketEvents, until: int, basis: Da
     found = service(orders, basis)
     assert service(fold(market_again(events, seed), until).values(), basis) == found
     assert sum((service([order], basis) for order in orders), Service(basis)) == found
-    assert found.orders == found.open + found.cancelled + found.unknown + found.judged
-    assert found.on_time + found.late + found.missing == found.judged
+    assert found.orders == sum(order.placed_ns is not None for order in orders)
+    said = [verdict(order, basis) for order in orders]
+    assert found.missing == sum(
+        v.standing == "judged" and o.filled_ns is None for v, o in zip(said, orders, strict=True)
+    )
     assert found.on_time + found.in_full - found.judged <= found.otif <= min(found.on_time, found.in_full)
     assert found.perfect <= found.otif
     assert found.filled_units <= found.ordered_units
@@ -140,7 +143,7 @@ def test_what_was_delivered_before_a_cancellation_is_judged() -> None:
     events = MarketEvents([ordered(0, "a", 5, due=10), ordered(6, "a", 0, due=10, price=0)], [delivered(4, "a", 2)])
     found = only(events)
     assert (found.shipped, found.cancelled, found.complete) == (2, 3, False)
-    assert verdict(found, FIRST)[:4] == ("judged", True, True, 2)
+    assert verdict(found, FIRST) == ("judged", True, True, None, 2)
     assert service([found], FIRST).fill_rate == 1
 
 

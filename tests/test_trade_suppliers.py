@@ -54,7 +54,6 @@ def test_a_supplier_is_judged_by_the_promise_that_is_named() -> None:
     assert (first.on_time, first.in_full, first.otif, first.perfect) == (2, 2, 1, 0)
     assert (latest.on_time, latest.in_full, latest.otif, latest.perfect) == (3, 2, 2, 1)
     assert latest.otif_ratio == pytest.approx(2 / 3)
-    assert latest.otif_ratio != pytest.approx(3 / 3 * 2 / 3 * 2 / 3)
     assert (latest.received, latest.defective) == (195, Fraction(1, 2))
     assert latest.ppm == pytest.approx(0.5 / 195 * 1e6)
     assert latest.lead.values == (9, 12)
@@ -74,16 +73,16 @@ def test_a_shipment_may_come_in_parts() -> None:
     found = fold_shipments(rows, 30)["s"]
     assert found.received == Fraction(4, 10)
     assert (found.complete, found.received_ns, found.lead_time_ns) == (True, 8, 8)
-    assert arrival(found, FIRST) == ("judged", True, True)
+    assert arrival(found, FIRST)[:3] == ("judged", True, True)
     early = fold_shipments(rows, 8)["s"]
-    assert arrival(early, FIRST) == ("open", False, False)
+    assert arrival(early, FIRST)[:3] == ("open", False, False)
 
 
 def test_the_promised_moment_itself_is_on_time() -> None:
     promised = shipment(0, "s", "promised", 3, 10)
     for came, on_time in ((10, True), (11, False)):
         found = fold_shipments([promised, shipment(came, "s", "received", 3, 10)], 30)["s"]
-        assert arrival(found, FIRST) == ("judged", on_time, True)
+        assert arrival(found, FIRST) == ("judged", on_time, True, None if on_time else 1, 0)
 
 
 def test_nothing_received_has_no_rates() -> None:

@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from math import fsum, isfinite
+from math import fsum
 from typing import Final
 
 import numpy as np
@@ -121,7 +121,7 @@ def fit(variables: Mapping[str, Sequence[float]], energy: Sequence[float]) -> Ba
     if (x.min(axis=0) == x.max(axis=0)).any():
         return None  # a variable that never changed says nothing beside the base load
     centred = x - x_mean
-    scale = np.sqrt((centred**2).sum(axis=0))
+    scale = np.abs(centred).max(axis=0)
     unit = centred / scale
     solution, _, rank, _ = np.linalg.lstsq(unit, y - y_mean)
     if rank < len(names):
@@ -132,9 +132,9 @@ def fit(variables: Mapping[str, Sequence[float]], energy: Sequence[float]) -> Ba
     free = len(y) - len(names) - 1
     r2 = max(0.0, 1 - rss / tss) if tss and y.min() < y.max() else None
     intercept = y_mean - float(slopes @ x_mean)
-    # With unit columns, cov(slopes) = s² (UᵀU)⁻¹ / scale²; the intercept adds the mean's own spread.
-    inverse = np.linalg.inv(unit.T @ unit) / np.outer(scale, scale)
-    spread = np.concatenate(([1 / len(y) + x_mean @ inverse @ x_mean], np.diag(inverse)))
+    # A t value is the same in scaled columns, where cov(slopes) = s² (UᵀU)⁻¹; the intercept adds the mean's own spread.
+    inverse, mean = np.linalg.inv(unit.T @ unit), x_mean / scale
+    spread = np.concatenate(([1 / len(y) + mean @ inverse @ mean], np.diag(inverse)))
     return Baseline(
         names=names,
         intercept=intercept,
@@ -142,7 +142,7 @@ def fit(variables: Mapping[str, Sequence[float]], energy: Sequence[float]) -> Ba
         points=len(y),
         r2=r2,
         r2_adjusted=1 - (1 - r2) * (len(y) - 1) / free if r2 is not None and free else None,
-        p_values=_p_values(np.array([intercept, *slopes.tolist()]), spread, rss, free),
+        p_values=_p_values(np.array([intercept, *solution.tolist()]), spread, rss, free),
         ranges=tuple(zip(x.min(axis=0).tolist(), x.max(axis=0).tolist(), strict=True)),
     )
 
@@ -221,6 +221,6 @@ def _table(variables: Mapping[str, Sequence[float]], names: Sequence[str]) -> _F
 
 def _column(name: str, values: Sequence[float]) -> _Floats:
     column = np.array(values, dtype=np.float64)
-    if column.ndim != 1 or not all(map(isfinite, column.tolist())):
+    if column.ndim != 1 or not np.isfinite(column).all():
         raise ValueError(f"{name}: values are finite numbers, one per period")
     return column

@@ -19,10 +19,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from math import isfinite
+from math import inf
 from typing import Final, Literal
 
-from analytics.cost import exact, to_float
+from analytics.cost import exact, fraction, to_float
 
 Scope = Literal["scope1", "scope2_location", "scope2_market", "embodied"]
 SCOPES: Final[tuple[Scope, ...]] = ("scope1", "scope2_location", "scope2_market", "embodied")
@@ -59,7 +59,7 @@ class Factor:
             raise ValueError(f"{self.medium}: no scope {self.scope!r}: one of {', '.join(SCOPES)}")
         if not self.source:
             raise ValueError(f"{self.medium}: a factor names its source")
-        if not (isfinite(self.kg_per_unit) and self.kg_per_unit >= 0):
+        if not 0 <= self.kg_per_unit < inf:
             raise ValueError(f"{self.medium}: factor {self.kg_per_unit} is not a number of 0 or more")
 
 
@@ -155,7 +155,7 @@ def carbon(amounts: Mapping[str, int | float | Fraction], factors: Iterable[Fact
         scopes[factor.scope] = factor
     total = Carbon()
     for medium, given in amounts.items():
-        amount = Fraction(given) if isinstance(given, int | Fraction) else exact(float(given))
+        amount = fraction(given)
         if amount < 0:
             raise ValueError(f"{medium}: amount {given} is negative")
         if amount:

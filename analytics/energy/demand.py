@@ -60,7 +60,7 @@ class Grid:
         """
         if interval_ns < 1:
             raise ValueError("an interval is positive")
-        first = anchor_ns - (anchor_ns - start_ns) // interval_ns * interval_ns
+        first = start_ns + (anchor_ns - start_ns) % interval_ns
         return cls(first, interval_ns, max(0, (end_ns - first) // interval_ns))
 
     @property

@@ -24,12 +24,11 @@ from itertools import pairwise
 from typing import Final, Literal, NamedTuple
 
 from analytics.cost import HOUR_NS, exact, to_float
-from analytics.events import MachineEvents, coverage
+from analytics.events import MachineEvents, check_bounds, coverage
 from analytics.fold import Fold
 
 Rule = Literal["step", "trapezoid"]
 _ZERO: Final = Fraction(0)
-_ELEMENTS: Final = ("pdot_ns", "adot_ns", "adet_ns", "aust_ns", "apt_ns", "off_ns")
 
 
 class Sample(NamedTuple):
@@ -138,15 +137,14 @@ def energy_by_element(
     Raises:
         ValueError: the bounds do not increase.
     """
-    if len(bounds) < 2 or any(b <= a for a, b in pairwise(bounds)):
-        raise ValueError("bounds must be two or more times that strictly increase")
+    check_bounds(bounds)
     spans = coverage(events, until_ns)
     changes = {row.t for row in events.states} | {t for span in spans for t in (span.start, span.end)}
     cuts = sorted({*bounds, *(t for t in changes if bounds[0] < t < bounds[-1])})
     result = [EnergyByElement()] * (len(bounds) - 1)
     for start, found in zip(cuts, Fold(events, until_ns).windows(cuts), strict=False):
         if found.energy_wh:
-            name = next((name.removesuffix("_ns") for name in _ELEMENTS if getattr(found, name)), "unknown")
+            name = next(f.name for f in fields(EnergyByElement) if getattr(found, f"{f.name}_ns"))
             number = bisect_right(bounds, start) - 1
             result[number] += EnergyByElement(**{name: found.energy_wh})
     return result

@@ -8,12 +8,12 @@ What it is not: a reader of the historian, and not the cost ledger.
 from analytics.trade.consumers import Amounts, Cohort, Flow, backlog, cohorts, flows
 from analytics.trade.distribution import Samples, pooled
 from analytics.trade.flow import Batch, Limits, Station, Takt, epei, little_rate, little_time, little_wip, takt
+from analytics.trade.judged import Verdict
 from analytics.trade.orders import DateBasis, MarketEvents, Order, Personalised, Step, fold_orders, other_than
 from analytics.trade.personal import Personal, Side, UnitCost, personal, premium
 from analytics.trade.schedule import Planned, Schedule, Sequenced, schedule, sequence
-from analytics.trade.service import Service, Verdict, in_window, service, verdict
+from analytics.trade.service import Service, in_window, service, verdict
 from analytics.trade.suppliers import (
-    Arrival,
     Shipment,
     Spread,
     Supply,
@@ -28,7 +28,6 @@ from analytics.trade.worth import HourRate, Lost, lost_units, machine_hour_rate,
 
 __all__ = [
     "Amounts",
-    "Arrival",
     "Batch",
     "Cohort",
     "DateBasis",

@@ -15,13 +15,14 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
-from itertools import pairwise
-from typing import Final
+from typing import Final, TypeVar
 
+from analytics.events import check_bounds
 from analytics.trade.distribution import quotient
 from analytics.trade.orders import Order, Step
 
 _ZERO: Final = Fraction(0)
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +94,8 @@ def flows(orders: Iterable[Order], bounds: Sequence[int], currency: str) -> list
     Raises:
         ValueError: the bounds do not increase.
     """
-    _check(bounds)
-    steps: list[list[Step]] = [[] for _ in bounds[1:]]
-    for order in orders:
-        for step in order.steps:
-            number = bisect_right(bounds, step.t) - 1
-            if 0 <= number < len(steps):
-                steps[number].append(step)
-    return [_flow(some, currency) for some in steps]
+    steps = ((step.t, step) for order in orders for step in order.steps)
+    return [_flow(some, currency) for some in _by_window(steps, bounds)]
 
 
 def backlog(orders: Iterable[Order], at_ns: int, currency: str) -> Flow:
@@ -122,9 +117,15 @@ def _flow(steps: Sequence[Step], currency: str) -> Flow:
     )
 
 
-def _check(bounds: Sequence[int]) -> None:
-    if len(bounds) < 2 or any(b <= a for a, b in pairwise(bounds)):
-        raise ValueError("bounds must be two or more times that strictly increase")
+def _by_window(timed: Iterable[tuple[int, _T]], bounds: Sequence[int]) -> list[list[_T]]:
+    """What happened in each window ``[a, b)``, of things with their times."""
+    check_bounds(bounds)
+    groups: list[list[_T]] = [[] for _ in bounds[1:]]
+    for t, thing in timed:
+        number = bisect_right(bounds, t) - 1
+        if 0 <= number < len(groups):
+            groups[number].append(thing)
+    return groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,13 +167,8 @@ def cohorts(orders: Iterable[Order], bounds: Sequence[int]) -> list[Cohort]:
     Raises:
         ValueError: the bounds do not increase.
     """
-    _check(bounds)
-    members: list[list[Order]] = [[] for _ in bounds[1:]]
-    for order in orders:
-        number = bisect_right(bounds, order.placed_ns) - 1 if order.placed_ns is not None else -1
-        if 0 <= number < len(members):
-            members[number].append(order)
-    return [_cohort(some) for some in members]
+    placed = ((order.placed_ns, order) for order in orders if order.placed_ns is not None)
+    return [_cohort(some) for some in _by_window(placed, bounds)]
 
 
 def _cohort(orders: Sequence[Order]) -> Cohort:

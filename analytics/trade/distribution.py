@@ -16,26 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import chain, pairwise
-from math import floor, sqrt
+from math import floor
+from statistics import stdev
 from typing import Final
 
-from analytics.cost import exact, to_float
-
-Number = int | float | Fraction
-"""What may be given where a quantity is asked for; a float means the decimal that is written."""
+from analytics.cost import Number, fraction, to_float
 
 _LIMIT: Final = 2**63
-
-
-def fraction(value: Number) -> Fraction:
-    """The number that was written, exactly.
-
-    Raises:
-        ValueError: it is not finite.
-    """
-    return Fraction(value) if isinstance(value, int | Fraction) else exact(float(value))
 
 
 def quotient(numerator: Number, denominator: Number) -> float | None:
@@ -84,9 +72,7 @@ class Samples:
     @property
     def sd(self) -> float | None:
         """The standard deviation with n - 1, in the unit of the samples; None below two samples."""
-        n, total = self.count, sum(self.values)
-        squares = sum(value * value for value in self.values)
-        return sqrt((n * squares - total * total) / (n * (n - 1))) if n > 1 else None
+        return stdev(self.values) if self.count > 1 else None
 
     @property
     def cv(self) -> float | None:

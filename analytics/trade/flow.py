@@ -21,8 +21,8 @@ from fractions import Fraction
 from math import ceil
 from typing import Final, NamedTuple
 
-from analytics.cost import HOUR_NS, to_float
-from analytics.trade.distribution import Number, fraction, quotient
+from analytics.cost import HOUR_NS, Number, fraction, to_float
+from analytics.trade.distribution import quotient
 
 _ZERO: Final = Fraction(0)
 
@@ -69,8 +69,11 @@ class Batch:
     """Batches of one setup and equal runs: size against throughput.
 
     Attributes:
-        setup_ns: per batch, more than zero or zero.
-        run_ns: per unit, more than zero.
+        setup_ns: per batch, 0 or more.
+        run_ns: per unit, more than 0.
+
+    Raises:
+        ValueError: the setup is negative, or the run is not positive.
     """
 
     setup_ns: Number
@@ -156,14 +159,14 @@ class Station(NamedTuple):
 class Limits:
     """What a line can do at best, at worst, and in the practical worst case, by its work in process (WIP).
 
+    A WIP below 1 is refused with a ValueError.
+
     Attributes:
         rates: units per time of each station.
-        rate: of the bottleneck, r_b.
         raw_time: Σ process times, T_0.
     """
 
     rates: tuple[Fraction, ...]
-    rate: Fraction
     raw_time: Fraction
 
     @classmethod
@@ -177,7 +180,12 @@ class Limits:
         if not stations or any(station.machines < 1 for station in stations) or any(time <= 0 for time in times):
             raise ValueError("a line needs stations with at least one machine and a positive process time")
         rates = tuple(station.machines / time for station, time in zip(stations, times, strict=True))
-        return cls(rates, min(rates), sum(times, _ZERO))
+        return cls(rates, sum(times, _ZERO))
+
+    @property
+    def rate(self) -> Fraction:
+        """Of the bottleneck, r_b."""
+        return min(self.rates)
 
     @property
     def critical_wip(self) -> Fraction:

@@ -14,13 +14,13 @@ Assumption: a unit counts as shipped when the consumer has it, for that is what 
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Final, Literal, NamedTuple, TypeVar
+from typing import Final, Literal, NamedTuple
 
 from analytics.cost import exact
+from analytics.trade.known import known
 from contract import DeliveryRow, OrderRow, ReturnRow
 
 DateBasis = Literal["requested", "original_promise", "latest_promise"]
@@ -30,7 +30,6 @@ Personalised = Callable[[str, Mapping[str, str]], bool | None]
 """Whether a product with these options is made for one consumer; None when that cannot be said."""
 
 _ZERO: Final = Fraction(0)
-_R = TypeVar("_R", OrderRow, DeliveryRow, ReturnRow)
 
 
 @dataclass(slots=True)
@@ -186,8 +185,14 @@ def fold_orders(
         flawed: orders that other records say were damaged or wrongly documented.
         fault: whether the reason of a return speaks against the order; without it every return does.
     """
-    orders, deliveries = _by_order(events.orders, until_ns), _by_order(events.deliveries, until_ns)
-    returns = _by_order(events.returns, until_ns)
+    orders = known(
+        events.orders,
+        until_ns,
+        key=_named,
+        content=lambda row: (row.quantity, row.price, row.due, row.product, sorted(row.options.items())),
+    )
+    deliveries = known(events.deliveries, until_ns, key=_named, content=lambda row: (row.quantity,))
+    returns = known(events.returns, until_ns, key=_named, content=lambda row: (row.quantity, row.reason))
     wanted = requested or {}
     found: dict[str, Order] = {}
     for name in sorted({*orders, *deliveries, *returns}):
@@ -226,12 +231,11 @@ class _Journal:
     """The running state of one order."""
 
     def __init__(self) -> None:
-        self.quantity = self.shipped = self.delivered = self.cancelled = 0
+        self.quantity = self.shipped = self.delivered = self.cancelled = self._open = 0
+        self.each = _ZERO
         self.filled_ns: int | None = None
         self.cancelled_ns: int | None = None
         self.steps: list[Step] = []
-        self._open = 0
-        self.each = _ZERO
 
     def take(self, row: OrderRow | DeliveryRow) -> None:
         """The next row in time."""
@@ -269,24 +273,8 @@ class _Journal:
             self.steps.append(step)
 
 
-def _by_order(rows: Iterable[_R], until_ns: int) -> dict[str, list[_R]]:
-    """The rows that are known at ``until_ns``, each once, by order and in time."""
-    kept: dict[tuple[str, int], _R] = {}
-    for row in rows:
-        key = (row.order, row.t)
-        if row.t < until_ns and (key not in kept or _content(row) > _content(kept[key])):
-            kept[key] = row
-    result: defaultdict[str, list[_R]] = defaultdict(list)
-    for row in sorted(kept.values(), key=lambda row: row.t):
-        result[row.order].append(row)
-    return dict(result)
-
-
-def _content(row: OrderRow | DeliveryRow | ReturnRow) -> tuple[Any, ...]:
-    """What is compared where two rows have one key."""
-    if isinstance(row, OrderRow):
-        return row.quantity, row.price, row.due, row.product, sorted(row.options.items())
-    return (row.quantity, row.reason) if isinstance(row, ReturnRow) else (row.quantity,)
+def _named(row: OrderRow | DeliveryRow | ReturnRow) -> tuple[str, int]:
+    return row.order, row.t
 
 
 def _moment(row: OrderRow | DeliveryRow) -> tuple[int, int]:

@@ -19,7 +19,7 @@ from typing import Final
 
 from analytics.trade.distribution import EMPTY, Samples, quotient
 from analytics.trade.orders import DateBasis, Order
-from analytics.trade.service import verdict
+from analytics.trade.service import service
 
 _ZERO: Final = Fraction(0)
 
@@ -125,7 +125,7 @@ def personal(orders: Iterable[Order], basis: DateBasis, costs: Mapping[str, Frac
 
 
 def _side(orders: Sequence[Order], basis: DateBasis, costs: Mapping[str, Fraction]) -> Side:
-    judged = [one for order in orders if (one := verdict(order, basis)).standing == "judged"]
+    served = service(orders, basis)
     costed = [order for order in orders if order.order in costs]
     return Side(
         orders=len(orders),
@@ -133,9 +133,9 @@ def _side(orders: Sequence[Order], basis: DateBasis, costs: Mapping[str, Fractio
         price=sum((order.price for order in orders), _ZERO),
         costed_units=sum(order.quantity for order in costed),
         cost=sum((costs[order.order] for order in costed), _ZERO),
-        judged=len(judged),
-        otif=sum(one.on_time and one.in_full for one in judged),
-        lead=Samples.of(order.lead_time_ns for order in orders if order.lead_time_ns is not None),
+        judged=served.judged,
+        otif=served.otif,
+        lead=served.lead,
     )
 
 

@@ -5,10 +5,12 @@ of time; the ratios are taken of the sums.
 What it is not: a product of component rates. An order is on time in full, or perfect, only if it passes every test
 itself; multiplying the rates of the tests gives another, wrong figure.
 
-Source: perfect order fulfilment (RL.1.1) of the SCOR model counts orders; its guide calls the product of the component
-ratios incorrect. Assumptions: an order is judged once it is full or its date has passed. One that was cancelled by its
-date is judged on the units that it then had, and with none not at all; one cancelled later has failed. On time is the
-delivery that filled the order as far as it is filled; units in excess neither fill nor delay.
+Sources: perfect order fulfilment (RL.1.1) of the SCOR model counts orders of which every component is perfect; ORwiki
+(orwiki.org, metric DP1) calls the product of the component ratios incorrect.
+
+Assumptions: an order is judged once it is full or its date has passed. One that was cancelled by its date is judged on
+the units that it then had, and with none not at all; one cancelled later has failed. On time is the delivery that
+filled the order as far as it is filled; units in excess neither fill nor delay.
 
 >>> from analytics.trade import MarketEvents, fold_orders
 >>> from contract import DeliveryRow, OrderRow
@@ -22,31 +24,14 @@ delivery that filled the order as far as it is filled; units in excess neither f
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
-from typing import Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Literal
 
-from analytics.trade.distribution import EMPTY, Samples, quotient
+from analytics.trade.distribution import Samples, quotient
+from analytics.trade.judged import Judged, Verdict, judge, tally
 from analytics.trade.orders import DateBasis, Order
 
 Moment = Literal["placed", "completed", "requested", "original_promise", "latest_promise"]
-
-
-class Verdict(NamedTuple):
-    """How an order stands.
-
-    Attributes:
-        standing: ``judged``; ``open`` while its date is to come; ``cancelled`` in time; ``unknown`` without date.
-        on_time: what was delivered of it came by its date, and something did.
-        in_full: all of it was delivered.
-        wanted: the units that it is judged on.
-        late_ns: by how much the delivery that filled it passed the date; None when it did not, or when there is none.
-    """
-
-    standing: Literal["judged", "open", "cancelled", "unknown"]
-    on_time: bool = False
-    in_full: bool = False
-    wanted: int = 0
-    late_ns: int | None = None
 
 
 def verdict(order: Order, basis: DateBasis) -> Verdict:
@@ -58,76 +43,35 @@ def verdict(order: Order, basis: DateBasis) -> Verdict:
     wanted = order.shipped if in_time else order.quantity
     if not wanted:
         return Verdict("cancelled")
-    in_full = order.shipped >= wanted
-    if not in_full and due >= order.until_ns:
-        return Verdict("open", wanted=wanted)
-    filled = order.filled_ns
-    late = filled is not None and filled > due
-    return Verdict(
-        "judged",
-        on_time=filled is not None and not late,
-        in_full=in_full,
-        wanted=wanted,
-        late_ns=filled - due if filled is not None and late else None,
-    )
+    found = judge(due, order.until_ns, order.filled_ns, in_full=order.shipped >= wanted)
+    return found._replace(wanted=wanted) if found.standing == "judged" else found
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
-    """Counts of orders and units under one date basis; they add.
+class Service(Judged):
+    """Orders known to have been placed, and their units, counted under one date basis; they add.
 
     Attributes:
-        basis: against which date.
-        orders: known to have been placed.
-        open, cancelled, unknown, judged: of these, by standing.
-        on_time, in_full, otif, perfect: of the judged, by test passed; perfect is on time, in full and without fault.
+        cancelled: orders cancelled in time.
         late, late_ns: delivered after the date, and the sum of the delays.
-        missing: past the date with nothing delivered.
         ordered_units, filled_units: of the judged; units in excess of an order fill no other.
-        lead: ns from placing to completion, of those completed.
     """
 
-    basis: DateBasis
-    orders: int = 0
-    open: int = 0
     cancelled: int = 0
-    unknown: int = 0
-    judged: int = 0
-    on_time: int = 0
-    in_full: int = 0
-    otif: int = 0
-    perfect: int = 0
     late: int = 0
     late_ns: int = 0
-    missing: int = 0
     ordered_units: int = 0
     filled_units: int = 0
-    lead: Samples = EMPTY
-
-    def __add__(self, other: Service) -> Service:
-        if self.basis != other.basis:
-            raise ValueError(f"orders judged by {self.basis} and by {other.basis} do not add")
-        return Service(self.basis, *(getattr(self, name) + getattr(other, name) for name in _SUMS))
 
     @property
-    def on_time_ratio(self) -> float | None:
-        """On time per judged order."""
-        return quotient(self.on_time, self.judged)
+    def orders(self) -> int:
+        """All of them, judged or not."""
+        return self.open + self.cancelled + self.unknown + self.judged
 
     @property
-    def in_full_ratio(self) -> float | None:
-        """In full per judged order."""
-        return quotient(self.in_full, self.judged)
-
-    @property
-    def otif_ratio(self) -> float | None:
-        """On time in full per judged order."""
-        return quotient(self.otif, self.judged)
-
-    @property
-    def perfect_ratio(self) -> float | None:
-        """Perfect orders per judged order."""
-        return quotient(self.perfect, self.judged)
+    def missing(self) -> int:
+        """Past the date with nothing delivered."""
+        return self.judged - self.on_time - self.late
 
     @property
     def fill_rate(self) -> float | None:
@@ -140,9 +84,6 @@ class Service:
         return quotient(self.late_ns, self.late)
 
 
-_SUMS = tuple(f.name for f in fields(Service) if f.name != "basis")
-
-
 def service(orders: Iterable[Order], basis: DateBasis) -> Service:
     """How these orders were served, judged against one date; orders that were never seen placed do not count.
 
@@ -151,25 +92,15 @@ def service(orders: Iterable[Order], basis: DateBasis) -> Service:
     """
     placed = [order for order in orders if order.placed_ns is not None]
     said = [verdict(order, basis) for order in placed]
-    judged = [(order, one) for order, one in zip(placed, said, strict=True) if one.standing == "judged"]
-    standing = [one.standing for one in said]
     return Service(
         basis,
-        orders=len(placed),
-        open=standing.count("open"),
-        cancelled=standing.count("cancelled"),
-        unknown=standing.count("unknown"),
-        judged=len(judged),
-        on_time=sum(one.on_time for _, one in judged),
-        in_full=sum(one.in_full for _, one in judged),
-        otif=sum(one.on_time and one.in_full for _, one in judged),
-        perfect=sum(one.on_time and one.in_full and not order.faulty for order, one in judged),
-        late=sum(one.late_ns is not None for _, one in judged),
-        late_ns=sum(one.late_ns or 0 for _, one in judged),
-        missing=sum(order.filled_ns is None for order, _ in judged),
-        ordered_units=sum(one.wanted for _, one in judged),
-        filled_units=sum(min(order.shipped, one.wanted) for order, one in judged),
+        **tally(zip(said, (not order.faulty for order in placed), strict=True)),
         lead=Samples.of(order.lead_time_ns for order in placed if order.lead_time_ns is not None),
+        cancelled=sum(one.standing == "cancelled" for one in said),
+        late=sum(one.late_ns is not None for one in said),
+        late_ns=sum(one.late_ns or 0 for one in said),
+        ordered_units=sum(one.wanted for one in said),
+        filled_units=sum(order.shipped for order, one in zip(placed, said, strict=True) if one.standing == "judged"),
     )
 
 

@@ -19,16 +19,17 @@ ed., chapter 13; for demand and lead time that both vary, independently, the var
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from fractions import Fraction
 from math import sqrt
 from statistics import NormalDist
 from typing import Any, Final, Literal, NamedTuple
 
 from analytics.cost import exact
-from analytics.trade.distribution import EMPTY, Samples, quotient
+from analytics.trade.distribution import Samples, quotient
+from analytics.trade.judged import Judged, Verdict, judge, tally
+from analytics.trade.known import known
 from contract import ShipmentRow
 
 Promise = Literal["original_promise", "latest_promise"]
@@ -87,23 +88,15 @@ def fold_shipments(rows: Iterable[ShipmentRow], until_ns: int) -> dict[str, Ship
         rows: what the supplier said, in any order, with or without duplicates.
         until_ns: rows at or after this time are not known yet.
     """
-    kept: dict[tuple[str, int, str], ShipmentRow] = {}
-    for row in rows:
-        key = (row.shipment, row.t, row.status)
-        if row.t < until_ns and (key not in kept or _content(row) > _content(kept[key])):
-            kept[key] = row
-    groups: defaultdict[str, list[ShipmentRow]] = defaultdict(list)
-    for row in kept.values():
-        groups[row.shipment].append(row)
-    return {name: _shipment(name, groups[name], until_ns) for name in sorted(groups)}
+    groups = known(rows, until_ns, key=lambda row: (row.shipment, row.t, row.status), content=_content)
+    return {name: _shipment(name, groups[name], until_ns) for name in groups}
 
 
 def _content(row: ShipmentRow) -> tuple[Any, ...]:
     return row.quantity, row.defective, row.price, -1 if row.promised is None else row.promised, row.material
 
 
-def _shipment(name: str, rows: Sequence[ShipmentRow], until_ns: int) -> Shipment:
-    in_time = sorted(rows, key=lambda row: (row.t, row.status))
+def _shipment(name: str, in_time: Sequence[ShipmentRow], until_ns: int) -> Shipment:
     promised = [row for row in in_time if row.status == "promised"]
     received = [row for row in in_time if row.status == "received" and row.quantity]
     dates = [row.promised for row in (promised or in_time) if row.promised is not None]
@@ -129,15 +122,7 @@ def _shipment(name: str, rows: Sequence[ShipmentRow], until_ns: int) -> Shipment
     )
 
 
-class Arrival(NamedTuple):
-    """How a shipment stands: ``judged`` once it is complete or its date has passed; see ``Verdict`` of orders."""
-
-    standing: Literal["judged", "open", "unknown"]
-    on_time: bool = False
-    in_full: bool = False
-
-
-def arrival(shipment: Shipment, basis: Promise) -> Arrival:
+def arrival(shipment: Shipment, basis: Promise) -> Verdict:
     """One shipment judged against a promise.
 
     Raises:
@@ -147,72 +132,32 @@ def arrival(shipment: Shipment, basis: Promise) -> Arrival:
         raise ValueError(f"no date basis {basis!r}: one of {', '.join(PROMISES)}")
     due = shipment.promised_ns if basis == "original_promise" else shipment.promised_latest_ns
     if due is None or shipment.quantity is None:
-        return Arrival("unknown")
-    if not shipment.complete and due >= shipment.until_ns:
-        return Arrival("open")
-    came = shipment.received_ns
-    return Arrival("judged", on_time=came is not None and came <= due, in_full=shipment.complete)
+        return Verdict("unknown")
+    return judge(due, shipment.until_ns, shipment.received_ns, in_full=shipment.complete)
 
 
 @dataclass(frozen=True, slots=True)
-class Supply:
-    """Shipments counted under one promise; they add.
+class Supply(Judged):
+    """Shipments, and what they brought, counted under one promise; they add. Perfect is also without defect.
 
     Attributes:
-        basis: against which date.
-        shipments, open, unknown, judged: all, and of these by standing.
-        on_time, in_full, otif, perfect: of the judged, by test passed; perfect is on time, in full and without defect.
         received, defective: quantities in one unit.
         price: of what was received, in one currency.
-        lead: ns from the first promise to complete receipt.
     """
 
-    basis: Promise
-    shipments: int = 0
-    open: int = 0
-    unknown: int = 0
-    judged: int = 0
-    on_time: int = 0
-    in_full: int = 0
-    otif: int = 0
-    perfect: int = 0
     received: Fraction = _ZERO
     defective: Fraction = _ZERO
     price: Fraction = _ZERO
-    lead: Samples = EMPTY
 
-    def __add__(self, other: Supply) -> Supply:
-        if self.basis != other.basis:
-            raise ValueError(f"shipments judged by {self.basis} and by {other.basis} do not add")
-        return Supply(self.basis, *(getattr(self, name) + getattr(other, name) for name in _SUMS))
+    @property
+    def shipments(self) -> int:
+        """All of them, judged or not."""
+        return self.open + self.unknown + self.judged
 
     @property
     def ppm(self) -> float | None:
         """Defective parts per million received."""
         return quotient(PPM * self.defective, self.received)
-
-    @property
-    def on_time_ratio(self) -> float | None:
-        """On time per judged shipment."""
-        return quotient(self.on_time, self.judged)
-
-    @property
-    def in_full_ratio(self) -> float | None:
-        """In full per judged shipment."""
-        return quotient(self.in_full, self.judged)
-
-    @property
-    def otif_ratio(self) -> float | None:
-        """On time in full per judged shipment."""
-        return quotient(self.otif, self.judged)
-
-    @property
-    def perfect_ratio(self) -> float | None:
-        """On time, in full and without defect, per judged shipment."""
-        return quotient(self.perfect, self.judged)
-
-
-_SUMS = tuple(f.name for f in fields(Supply) if f.name != "basis")
 
 
 def supply(shipments: Iterable[Shipment], basis: Promise) -> Supply:
@@ -221,24 +166,14 @@ def supply(shipments: Iterable[Shipment], basis: Promise) -> Supply:
     Raises:
         ValueError: no such basis.
     """
-    known = list(shipments)
-    said = [arrival(shipment, basis) for shipment in known]
-    both = [one.standing == "judged" and one.on_time and one.in_full for one in said]
-    standing = [one.standing for one in said]
+    some = list(shipments)
     return Supply(
         basis,
-        shipments=len(known),
-        open=standing.count("open"),
-        unknown=standing.count("unknown"),
-        judged=standing.count("judged"),
-        on_time=sum(one.on_time for one in said),
-        in_full=sum(one.in_full for one in said),
-        otif=sum(both),
-        perfect=sum(good and not shipment.defective for good, shipment in zip(both, known, strict=True)),
-        received=sum((shipment.received for shipment in known), _ZERO),
-        defective=sum((shipment.defective for shipment in known), _ZERO),
-        price=sum((shipment.price for shipment in known), _ZERO),
-        lead=Samples.of(shipment.lead_time_ns for shipment in known if shipment.lead_time_ns is not None),
+        **tally((arrival(shipment, basis), not shipment.defective) for shipment in some),
+        lead=Samples.of(shipment.lead_time_ns for shipment in some if shipment.lead_time_ns is not None),
+        received=sum((shipment.received for shipment in some), _ZERO),
+        defective=sum((shipment.defective for shipment in some), _ZERO),
+        price=sum((shipment.price for shipment in some), _ZERO),
     )
 
 

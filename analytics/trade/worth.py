@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
+from analytics.cost import Number, fraction
 from analytics.elements import Elements
-from analytics.trade.distribution import Number, fraction
 
 _ZERO: Final = Fraction(0)
 
